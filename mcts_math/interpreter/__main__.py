@@ -64,12 +64,7 @@ def _visible(text: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command.
-
-    Raises:
-        InterpreterError: code can't be run here.
-        RecordError: a file can't be read.
-    """
+    """Runs the command. Raises InterpreterError where code can't be run, RecordError where a file can't be read."""
     parser = argparse.ArgumentParser("python -m mcts_math.interpreter", description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="*", type=Path, help="one cell each; standard input if none is given")
     parser.add_argument("--probe", action="store_true", help="only say how well code is locked in")

@@ -19,9 +19,6 @@ class BlockingInterpreter:
     """`SandboxInterpreter` with calls that wait; may be called from several threads at a time.
 
     Use it as `with BlockingInterpreter() as interpreter`, or call `close`.
-
-    Args:
-        limits: what snippets may use.
     """
 
     def __init__(self, limits: SandboxLimits | None = None) -> None:

@@ -1,4 +1,4 @@
-"""One cell at work, and what the kernel tells about the process that runs it."""
+"""Cells at work, and who looks after them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.losses import Crowded, NoGreeting, Refused, StateLost, TimeUp
+from mcts_math.interpreter.losses import Crowded, NoGreeting, Preempted, Refused, StateLost, TimeUp
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.parent import no_room
-from mcts_math.interpreter.sockets import receive_with_pid
+from mcts_math.interpreter.parent import no_room, receive_with_pid
+from mcts_math.interpreter.processes import ProcessFacts, read_small
 from mcts_math.interpreter.worker import wire
 
 HELLO_TIMEOUT_S = 10.0
@@ -25,68 +24,11 @@ HELLO_TIMEOUT_S = 10.0
 MAX_STRETCH = 10
 """Times a cell's limit that pass before it is stopped though it was hardly let run."""
 _CHUNK = 1 << 14
-_MANY_PAGES, _MANY_TICKS = 4096, 2
+_LOOK_S = 0.04  # a core fills some 50 MB meanwhile; a look takes 50 µs for each cell
+_SMALL_BYTES = 16 << 20  # what holds less is not worth stopping
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _HELLO = wire.REPLY.pack(wire.HELLO, 0)
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _CROWDED = "the question's other cells leave no room for temporary files"
-
-
-@dataclass(slots=True)
-class ProcessFacts:
-    """What the kernel tells about a process.
-
-    Attributes:
-        has_ended: its first thread has, and of what others hold the kernel tells nothing.
-    """
-
-    has_ended: bool
-    num_faults: int
-    num_threads: int
-    num_pages: int
-    start_ticks: int
-    cpu_ticks: int
-
-    @classmethod
-    def read(cls, pid: int) -> ProcessFacts | None:
-        """Reads /proc; None if there is no such process, or it is hidden.
-
-        Raises:
-            InterpreterError: this process may open no more files.
-        """
-        try:
-            stat = read_small(f"/proc/{pid}/stat")
-            fields = stat[stat.rindex(b")") + 2 :].split()
-            num_faults, num_pages = int(fields[7]), int(fields[21])
-            if num_faults > _MANY_PAGES:  # else it is not worth a second file
-                _, resident, shared = read_small(f"/proc/{pid}/statm").split()[:3]
-                num_pages = int(resident) - int(shared)
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            return None
-        except OSError as error:
-            raise no_room(error) from error
-        return cls(
-            has_ended=fields[0] in (b"Z", b"X"),
-            num_faults=num_faults,
-            num_threads=int(fields[17]),
-            num_pages=num_pages,
-            start_ticks=int(fields[19]),
-            cpu_ticks=int(fields[11]) + int(fields[12]),
-        )
-
-    @property
-    def is_light(self) -> bool:
-        """Whether the process made few pages its own, and had no time for many mappings."""
-        return self.num_faults <= _MANY_PAGES and self.cpu_ticks < _MANY_TICKS
-
-    @property
-    def num_private_bytes(self) -> int:
-        """An upper bound of the memory that the process shares with no other.
-
-        Each page that a fork makes its own costs it a fault (pages that come and go count each time), as huge pages are
-        forbidden in a sandbox; and it can't hold more than all of its pages that are no file's.
-        """
-        return min(self.num_faults, self.num_pages) * _PAGE_BYTES
 
 
 def starved_seconds(pid: int) -> float:
@@ -185,8 +127,7 @@ class CellRun:
     def give_up(self, then: Callable[[BaseException | None], None]) -> None:
         """Nobody waits for it any more, but a child is to be expected: listens for its greeting alone.
 
-        Args:
-            then: called when that came (with `TimeUp`) or will not come (with another error).
+        When that came, `then` is called with `TimeUp`; when it will not come, with another error.
         """
         self._unwanted = True
         self.done = self._loop.create_future()  # the old one was cancelled with whoever waited
@@ -280,10 +221,46 @@ class CellRun:
             self.done.set_result(None)
 
 
-def read_small(path: str) -> bytes:
-    """The first 4 KiB of a file. Thousands are read a second: a file object would take as long again."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(file, 4096)
-    finally:
-        os.close(file)
+class Watch:
+    """Looks at all cells of an interpreter that run for some time: charges their time, keeps their memory in bounds.
+
+    What runs and what is kept share one bound. Where memory runs short, kept states are ended first. If that is not
+    enough, the cells that came last are stopped, and run again later: a cell's result depends on its state and its seed
+    alone. The cell that came first always goes on, so that all of them end.
+
+    Args:
+        limits: of these, `snapshot_bytes` is heeded, but one cell may always use its `memory_bytes`.
+        make_room: told how many bytes are in use by running cells, it ends kept states if need be and returns what the
+            others hold.
+    """
+
+    def __init__(self, limits: SandboxLimits, make_room: Callable[[int], int]) -> None:
+        self._max_bytes, self._make_room = max(limits.snapshot_bytes, limits.memory_bytes), make_room
+        self._runs: set[CellRun] = set()
+        self._due = False
+
+    def add(self, run: CellRun) -> None:
+        """Looks after a cell, until `remove`."""
+        self._runs.add(run)
+        self._plan()
+
+    def remove(self, run: CellRun) -> None:
+        """Forgets a cell."""
+        self._runs.discard(run)
+
+    def _plan(self) -> None:
+        if self._runs and not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self._due = False
+        self._plan()
+        for run in self._runs:
+            run.look()
+        num_running = sum(run.num_bytes for run in self._runs)
+        too_many = num_running + self._make_room(num_running) - self._max_bytes
+        for run in sorted(self._runs, key=lambda run: run.rank)[:0:-1]:
+            if too_many > 0 and run.num_bytes > _SMALL_BYTES:
+                run.stop(Preempted("memory ran short"))
+                too_many -= run.num_bytes

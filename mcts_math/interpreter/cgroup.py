@@ -1,9 +1,8 @@
 """The kernel's own bound behind the sandbox's: a control group (version 2) of all processes of a clean parent.
 
-What cells may use is bounded by rlimits, by counting threads and by looking (`SandboxLimits`). Where the host lets this
-process make a group beside its own, as root or within a delegated part of the tree (systemd's user services, Slurm),
-the kernel holds memory and processes as well, should a bound of ours ever be passed by. Its limits are wider than ours:
-it is a net, and nothing depends on it.
+Where the host lets this process make a group beside its own, as root or within a delegated part of the tree (systemd's
+user services, Slurm), the kernel holds memory and processes as well. Its limits are wider than `SandboxLimits`: it is a
+net, should a bound of ours ever be passed by, and nothing depends on it.
 """
 
 from __future__ import annotations
@@ -29,24 +28,15 @@ _number: Final = itertools.count()
 
 
 class Cgroup:
-    """A group that this process made. Make one with `make`.
-
-    Attributes:
-        controllers: what it bounds, of `CONTROLLERS`.
-    """
+    """A group that this process made (with `make`); it bounds what `controllers` names, of `CONTROLLERS`."""
 
     def __init__(self, folder: Path, controllers: tuple[str, ...]) -> None:
         self.controllers = controllers
         self._folder = folder
 
     @classmethod
-    def make(cls, limits: SandboxLimits, proc: Path = _PROC) -> Cgroup | None:
-        """A group with room for all that `limits` allow, or None where the host has no place for one.
-
-        Args:
-            limits: of all cells of one clean parent.
-            proc: where the kernel tells of this process.
-        """
+    def make(cls, limits: SandboxLimits, pid: int | None = None, proc: Path = _PROC) -> Cgroup | None:
+        """A group for a clean parent, with room for all that its limits allow; None where there can be none."""
         for parent, controllers in _places(proc):
             _sweep(parent)
             folder = parent / f"mcts_math-{os.getpid()}-{next(_number)}"
@@ -57,6 +47,8 @@ class Cgroup:
             group = cls(folder, controllers)
             try:
                 group._bound(limits)
+                if pid is not None:
+                    group.add(pid)
             except OSError:
                 group.close()
                 continue
@@ -76,13 +68,9 @@ class Cgroup:
         if "memory" in self.controllers and swap.exists():
             swap.write_text("0")
 
-    def add(self, pid: int) -> bool:
-        """Moves a process, and all that it will start, into the group; False where the host does not let it."""
-        try:
-            (self._folder / "cgroup.procs").write_text(str(pid))
-        except OSError:
-            return False
-        return True
+    def add(self, pid: int) -> None:
+        """Moves a process, and all that it will start, into the group."""
+        (self._folder / "cgroup.procs").write_text(str(pid))
 
     def close(self) -> None:
         """Ends what is left in the group, and removes it."""
@@ -121,9 +109,7 @@ def _places(proc: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
     if mounted is None or own is None:
         return
     place = mounted / own
-    for folder in (mounted,) if place == mounted else (*place.parents,):
-        if folder != mounted and mounted not in folder.parents:
-            return
+    for folder in [mounted / above for above in own.parents] or [mounted]:
         if _is_bounded(place):
             return
         place = folder

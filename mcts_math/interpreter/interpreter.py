@@ -9,15 +9,14 @@ import time
 from collections import OrderedDict
 
 from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.cell_run import Watch
 from mcts_math.interpreter.levels import Level, probe, require
 from mcts_math.interpreter.losses import Crowded, NotRebuilt, Preempted, StateLost
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Parent
-from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import RunResult, Sandbox
 from mcts_math.interpreter.snapshots import Session, SnapshotStore, State, too_long
 from mcts_math.interpreter.tries import Tries
-from mcts_math.interpreter.watch import Watch
 from mcts_math.requests import Cell, Execute, Observation
 from mcts_math.step import CellStatus
 
@@ -29,17 +28,13 @@ class SandboxInterpreter:
     """Runs the model's Python; the protocol `requests.Interpreter`.
 
     Use it as `async with SandboxInterpreter() as interpreter`, or call `close`. It starts on first use, or by `start`,
-    and belongs to one event loop.
-
-    Args:
-        limits: what snippets may use.
-        level: isolation to use, from `probe`; probed at the start when None.
+    and belongs to one event loop. Without a `level`, it probes the machine at its start.
     """
 
     def __init__(self, limits: SandboxLimits | None = None, level: Level | None = None) -> None:
         self.limits = limits or SandboxLimits()
         self.level = level
-        self._parents: list[Parent | None] = [None] * self.limits.num_parents
+        self._parents: list[Parent] = []
         self._turns = itertools.count()
         self._sessions: dict[str, Session] = {}
         self._with_sandbox: OrderedDict[Session, None] = OrderedDict()  # least recently used first
@@ -76,9 +71,8 @@ class SandboxInterpreter:
     async def prepare(self) -> Level:
         """Finds out what may keep it from starting, which takes a tenth of the time of `start`.
 
-        Raises:
-            InterpreterError: this machine can't lock snippets in, and `allow_unsafe_exec` is not set; or a module that
-                `limits` name is not installed.
+        Raises InterpreterError where this machine can't lock snippets in, and `allow_unsafe_exec` is not set; and where
+        a module that `limits` name is not installed.
         """
         async with self._starting:
             return await self._prepare()
@@ -86,16 +80,21 @@ class SandboxInterpreter:
     async def start(self) -> Level:
         """Prepares, and starts the clean parents; when called again, restarts those that died.
 
-        Raises:
-            InterpreterError: as `prepare`, and where a module can't be imported.
+        Raises InterpreterError as `prepare` does, and where a module can't be imported.
         """
         async with self._starting:
             level = await self._prepare()
-            starts = (self._start_parent(i, level) for i in range(len(self._parents)))
+            dead = [parent for parent in self._parents if not parent.alive]
+            self._parents = [parent for parent in self._parents if parent not in dead]
+            await asyncio.gather(*(parent.close() for parent in dead))
+            starts = (self._start_parent(level) for _ in range(self.limits.num_parents - len(self._parents)))
             ends = await asyncio.gather(*starts, return_exceptions=True)  # none goes on when this returns
             if fault := next((end for end in ends if end is not None), None):
                 raise fault
         return level
+
+    async def _start_parent(self, level: Level) -> None:
+        self._parents.append(await Parent.start(self.limits, level.layers, tells=True))
 
     async def _prepare(self) -> Level:
         if self._closed:
@@ -107,20 +106,10 @@ class SandboxInterpreter:
         require(self.level, self.limits.allow_unsafe_exec)
         return self.level
 
-    async def _start_parent(self, index: int, level: Level) -> None:
-        parent = self._parents[index]
-        if parent is not None and parent.alive:
-            return
-        self._parents[index] = None
-        if parent is not None:
-            await parent.close()
-        self._parents[index] = await Parent.start(self.limits, level.layers, tells=True)
-
     async def execute(self, request: Execute) -> Observation:
         """Runs one cell in the state that its history leaves.
 
-        Raises:
-            InterpreterError: no sandbox can be had, through no fault of a snippet.
+        Raises InterpreterError where no sandbox can be had, through no fault of a snippet.
         """
         if too_long(request.cell):
             return Observation("MemoryError: the code is too long", CellStatus.ERROR)
@@ -137,7 +126,7 @@ class SandboxInterpreter:
                         tries.preempted = True
                 except StateLost as lost:
                     if not session.released:
-                        tries.note(lost, tries.sandbox)
+                        tries.note(lost)
                         await asyncio.sleep(tries.pause_s)
                 else:
                     return Observation(result.text, result.status, result.seconds, rebuilt)
@@ -145,7 +134,7 @@ class SandboxInterpreter:
             session.gate.leave(tries)
             if tries.preempted:
                 self._preempted.release()
-        session.give_up(request)
+        session.root.follow(request.history).child(request.cell).cut()
         return Observation(tries.last_text, CellStatus.KILLED)
 
     async def _attempt(self, session: Session, request: Execute, rank: int, tries: Tries) -> tuple[RunResult, bool]:
@@ -163,26 +152,24 @@ class SandboxInterpreter:
                 await slot.enter_async_context(self._running)
                 tries.sandbox = None
                 tries.sandbox = sandbox = await self._sandbox(session)
-                state = session.root.follow(request.history)
-                process, rebuilt = await self._rebuild(session, sandbox, state, rank)
-            return await self._run(session, sandbox, state, process, request.cell, rank), rebuilt
+                state, rebuilt = await self._rebuild(session, sandbox, session.root.follow(request.history), rank)
+            return await self._run(session, sandbox, state, request.cell, rank), rebuilt
 
-    def _find(self, session: Session, request: Execute) -> tuple[Sandbox, State, StateProcess] | None:
-        """The process to fork, if there is one."""
+    def _find(self, session: Session, request: Execute) -> tuple[Sandbox, State] | None:
+        """The state to fork, if it has a process."""
         sandbox = session.sandbox
         if sandbox is None or not sandbox.alive:
             return None
         state = session.root.follow(request.history)
-        if state.process is not None:
-            self._store.touch(state)
-        process = sandbox.root if state.parent is None else state.process
+        self._store.touch(state)
         self._with_sandbox.move_to_end(session)
-        return (sandbox, state, process) if process is not None else None
+        return (sandbox, state) if state.process is not None else None
 
-    async def _run(
-        self, session: Session, sandbox: Sandbox, state: State, process: StateProcess, cell: Cell, rank: int
-    ) -> RunResult:
+    async def _run(self, session: Session, sandbox: Sandbox, state: State, cell: Cell, rank: int) -> RunResult:
         """Runs a cell in a fork of a state's process, and keeps the state that it leaves."""
+        process = state.process
+        if process is None:
+            raise StateLost("the state was put away")
         session.num_running += 1
         self._store.hold(state)
         try:
@@ -212,8 +199,8 @@ class SandboxInterpreter:
         for session in list(self._sessions):
             await self.release(session)
         async with self._starting:
-            parents, self._parents = self._parents, [None] * len(self._parents)
-            await asyncio.gather(*(parent.close() for parent in parents if parent is not None))
+            parents, self._parents = self._parents, []
+            await asyncio.gather(*(parent.close() for parent in parents))
 
     async def _sandbox(self, session: Session) -> Sandbox:
         """The session's live sandbox, a new one if need be."""
@@ -221,10 +208,11 @@ class SandboxInterpreter:
             raise StateLost("the session was released")
         if session.sandbox is None or not session.sandbox.alive:
             self._put_away(session)
-            session.sandbox = await self._new_sandbox()
+            session.sandbox = sandbox = await self._new_sandbox()
             if session.released:  # meanwhile
                 self._put_away(session)
                 raise StateLost("the session was released")
+            session.root.process = sandbox.root
             self._with_sandbox[session] = None
             self._trim_sandboxes(session)
         self._with_sandbox.move_to_end(session)
@@ -232,9 +220,9 @@ class SandboxInterpreter:
 
     async def _new_sandbox(self) -> Sandbox:
         await self.start()
-        parent = self._parents[next(self._turns) % len(self._parents)]
-        if parent is None:
+        if not self._parents:
             raise InterpreterError("the interpreter was closed")
+        parent = self._parents[next(self._turns) % len(self._parents)]
         try:
             connection = await parent.new_sandbox()
         except InterpreterError as error:
@@ -243,30 +231,26 @@ class SandboxInterpreter:
             raise StateLost(str(error)) from error
         return Sandbox(connection, self.limits, self._watch)
 
-    async def _rebuild(self, session: Session, sandbox: Sandbox, state: State, rank: int) -> tuple[StateProcess, bool]:
-        """The process of a state, and whether cells had to be run again for it."""
-        missing = []
-        at, process = session.root, sandbox.root
-        for above in state.lineage():
-            if above.process is not None:
-                at, process = above, above.process
-                break
-            missing.append(above)
+    async def _rebuild(self, session: Session, sandbox: Sandbox, state: State, rank: int) -> tuple[State, bool]:
+        """The state that stands for this one and has a process; and whether cells had to be run again for it."""
+        lineage = list(state.lineage())
+        at = next(above for above in lineage if above.process is not None)
+        missing = lineage[: lineage.index(at)]
         for above in reversed(missing):
-            if above.parent is None or above.void:
+            if above.void:
                 continue
-            await self._run(session, sandbox, at, process, above.cell, rank)
+            await self._run(session, sandbox, at, above.cell, rank)
             if above.process is not None:
-                at, process = above, above.process
+                at = above
             elif above.made:
                 raise NotRebuilt("a cell that ran to its end was stopped when it was run again")
-        return process, state.parent is not None and len(missing) > 0
+        return at, len(missing) > 0
 
     def _keep(self, session: Session, sandbox: Sandbox, state: State, result: RunResult) -> None:
         if session.sandbox is not sandbox:  # put away or released meanwhile, and its processes with it
             return
         if result.process is None:
-            state.void = not state.made
+            state.cut()
         else:
             state.made, state.void = True, False
             self._store.add(state, result.process, sandbox)
@@ -290,6 +274,7 @@ class SandboxInterpreter:
         if sandbox is not None:
             sandbox.close()  # first: that ends them all at once, and what is dropped then need not be killed one by one
             self._store.drop_all(session.root)
+            session.root.process = None
 
     def _trim_sandboxes(self, newest: Session) -> None:
         for session in list(self._with_sandbox):

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 
 from mcts_math.errors import InterpreterError
+from mcts_math.interpreter.cell_run import Watch
 from mcts_math.interpreter.losses import StateLost
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import Layers
 from mcts_math.interpreter.parent import Parent, require_platform
 from mcts_math.interpreter.sandbox import Sandbox
-from mcts_math.interpreter.watch import Watch
 from mcts_math.requests import Cell
 
 
@@ -25,14 +25,7 @@ class Isolation(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What `probe` found.
-
-    Attributes:
-        isolation: the level.
-        layers: the fences that work.
-        missing: for each fence that does not, what happened.
-        advice: how to allow them.
-    """
+    """What `probe` found: the fences that work; for each that does not, what happened; and how to allow those."""
 
     isolation: Isolation
     layers: Layers
@@ -83,34 +76,29 @@ doors()
 async def probe(limits: SandboxLimits | None = None) -> Level:
     """Finds the best level by setting a sandbox up and knocking at its doors from inside."""
     require_platform()
-    limits = replace(limits or SandboxLimits(), num_parents=1)
+    limits = replace(limits or SandboxLimits(), modules=())
     full = Layers(**dict.fromkeys(_ADVICE, True))
     if await _fault(limits, full) is None:
         return Level(Isolation.FULL, full)
-    working, missing = {}, []
-    for name in _ADVICE:
-        layers = Layers(**{other: other == name for other in _ADVICE})
-        fault = await _fault(limits, layers)
-        working[name] = fault is None
-        if fault is not None:
-            missing.append((name, fault))
-    layers = Layers(**working)
-    fault = await _fault(limits, layers)
-    if fault is not None:
+    alone = {name: Layers(**{other: other == name for other in _ADVICE}) for name in _ADVICE}
+    faults = {name: await _fault(limits, layers) for name, layers in alone.items()}
+    layers = Layers(**{name: fault is None for name, fault in faults.items()})
+    if (fault := await _fault(limits, layers)) is not None:
         raise InterpreterError(f"no sandbox can be set up: {fault}")
     fenced = layers.seccomp and (layers.landlock or layers.namespaces)
+    missing = [name for name, fault in faults.items() if fault is not None]
     return Level(
         Isolation.CONFINED if fenced else Isolation.BARE,
         layers,
-        tuple(f"{name}: {fault}" for name, fault in missing),
-        tuple(_ADVICE[name] for name, _ in missing),
+        tuple(f"{name}: {faults[name]}" for name in missing),
+        tuple(_ADVICE[name] for name in missing),
     )
 
 
 async def _fault(limits: SandboxLimits, layers: Layers) -> str | None:
     """What is wrong with a sandbox with these layers, None if it holds."""
     try:
-        parent = await Parent.start(limits, layers, warm=False)
+        parent = await Parent.start(limits, layers)
     except InterpreterError as error:
         return str(error)
     try:
@@ -129,11 +117,7 @@ async def _fault(limits: SandboxLimits, layers: Layers) -> str | None:
 
 
 def require(level: Level, allow_unsafe_exec: bool) -> None:
-    """Refuses a level that does not protect, unless that is wanted.
-
-    Raises:
-        InterpreterError: with what is missing and how to allow it.
-    """
+    """Raises InterpreterError for a level that does not protect, unless that is wanted."""
     if level.isolation is Isolation.BARE and not allow_unsafe_exec:
         raise InterpreterError(
             "this machine can't lock in the code that a model writes, so it will not be run.\n"

@@ -6,12 +6,7 @@ from mcts_math.errors import InterpreterError
 
 
 class MachineBusyError(InterpreterError):
-    """The machine has no room for another process just now.
-
-    Args:
-        what: was to be forked.
-        reason: what the kernel said.
-    """
+    """The machine has no room for another process just now: to fork `what`, for a reason that the kernel gave."""
 
     def __init__(self, what: str, reason: object) -> None:
         super().__init__(

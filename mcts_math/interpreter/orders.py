@@ -9,7 +9,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mcts_math.errors import InterpreterError
@@ -17,6 +17,7 @@ from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.worker import wire
 
 _NOBODY = 65534
+_TOLD = ("modules", "memory_bytes", "cpu_seconds", "max_threads", "truncate", "output_chars", "input_files")
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "PYTHONUTF8": "1",
@@ -95,11 +96,7 @@ def require_files() -> None:
 
 
 def require_inputs(paths: Iterable[str]) -> None:
-    """Refuses input files that a cell could not read.
-
-    Raises:
-        InterpreterError: with the file and what to do.
-    """
+    """Raises InterpreterError for input files that a cell could not read."""
     for path in map(Path, paths):
         if path.resolve().is_relative_to("/proc"):
             raise InterpreterError(f"input_files names {path}: what is below /proc is not shown to cells; give a copy")
@@ -110,28 +107,20 @@ def require_inputs(paths: Iterable[str]) -> None:
             raise InterpreterError(f"input_files names {path}, which cells may not read; run: chmod -R o+rX {path}")
 
 
-def rules_json(limits: SandboxLimits, layers: Layers, warm: bool, tells: bool, warm_up: str = "") -> str:
+def rules_json(limits: SandboxLimits, layers: Layers, tells: bool, warm_up: str = "") -> str:
     """The orders to a clean parent, with more code for it to run at its start; see `worker.confine.Rules`."""
     path = search_path()
     hidden = not layers.namespaces and not all(_open_to_all(p) for p in path if Path(p).is_dir())
     return json.dumps(
-        {
+        {name: getattr(limits, name) for name in _TOLD}
+        | asdict(layers)
+        | {
+            "temp_bytes": limits.temp_bytes if has_folders(limits, layers) else 0,
             "path": path,
-            "modules": list(limits.modules) if warm else [],
-            "warm_up": (_WARM_UP if warm and limits.modules else "") + warm_up,
-            "namespaces": layers.namespaces,
-            "landlock": layers.landlock,
-            "seccomp": layers.seccomp,
+            "warm_up": (_WARM_UP if limits.modules else "") + warm_up,
             # Where root's own folders hold Python, another user could not import: stay root, without its powers.
             "uid": 0 if hidden else _NOBODY,
-            "memory_bytes": limits.memory_bytes,
-            "cpu_s": limits.cpu_seconds,
-            "num_threads": limits.max_threads,
-            "show_chars": limits.truncate,
-            "output_chars": limits.output_chars,
-            "tells": tells,
             "exact": limits.observations == "exact",
-            "inputs": list(limits.input_files),
-            "temp_bytes": limits.temp_bytes if has_folders(limits, layers) else 0,
+            "tells": tells,
         }
     )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import math
+import os
 import platform
 import select
 import socket
@@ -23,7 +24,6 @@ from mcts_math.interpreter.cgroup import Cgroup
 from mcts_math.interpreter.losses import MachineBusyError
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_files, require_inputs, rules_json
-from mcts_math.interpreter.sockets import hang_up, receive_with_pid
 from mcts_math.interpreter.worker import wire
 
 _WORKER = Path(__file__).parent / "worker" / "__main__.py"
@@ -32,6 +32,7 @@ _START_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 30.0
 _MAX_ASKING = 16  # one process forks them all: more would wait in its socket, each with two descriptors
 _BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_UCRED_BYTES = 12
 
 
 def no_room(error: OSError, what: str = "a cell can't be run or looked after") -> InterpreterError:
@@ -41,17 +42,33 @@ def no_room(error: OSError, what: str = "a cell can't be run or looked after") -
 
 
 def require_platform() -> None:
-    """Refuses machines whose system calls are not known here, before anything is started.
-
-    Raises:
-        InterpreterError: this is not 64-bit Linux on x86-64 or arm64.
-    """
+    """Raises InterpreterError on a machine whose system calls are not known here, before anything is started."""
     system, machine, bits = platform.system(), platform.machine(), 8 * struct.calcsize("P")
     if (system, bits) != ("Linux", 64) or machine not in ("x86_64", "aarch64"):
         raise InterpreterError(
             f"the interpreter can lock code in on 64-bit Linux on x86-64 or arm64 only; this is {bits}-bit {system} on "
             f"{machine}. Run it in a Linux virtual machine or container."
         )
+
+
+def hang_up(sock: socket.socket) -> None:
+    """Closes a connection, whoever else has a copy of our end: a fork of this program (`multiprocessing`) has."""
+    if sock.fileno() >= 0:
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
+def receive_with_pid(sock: socket.socket, size: int) -> tuple[bytes, int]:
+    """What comes from a socket with SO_PASSCRED set, and the sender's pid as the kernel tells it, -1 at its end."""
+    data, ancillary, _, _ = sock.recvmsg(size, socket.CMSG_SPACE(_UCRED_BYTES))
+    pid = -1
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            pid = int.from_bytes(content[:4], sys.byteorder, signed=True)
+        elif level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            for start in range(0, len(content) // 4 * 4, 4):  # a gift nobody asked for
+                os.close(int.from_bytes(content[start : start + 4], sys.byteorder, signed=True))
+    return data, pid if data else -1
 
 
 @dataclass(slots=True)
@@ -75,15 +92,12 @@ class Connection:
             return False
 
     def order(self, state: socket.socket, theirs: socket.socket, token: int) -> None:
-        """Tells a state to fork. The child takes its cell (`wire.pack_cell`) from its own socket.
+        """Tells a state to fork. Raises OSError where it does not listen, or the sandbox is gone.
 
         Args:
             state: our end of the state's socket.
-            theirs: the child's end of its own.
+            theirs: the child's end of its own, from which it takes its cell (`wire.pack_cell`).
             token: 64 secret bits; append it to `ended` when the cell is done.
-
-        Raises:
-            OSError: the sandbox is gone, or the state does not listen.
         """
         tokens = (token, *self.ended[: wire.MAX_TOKENS - 1])
         del self.ended[: wire.MAX_TOKENS - 1]
@@ -103,30 +117,24 @@ class Parent:
 
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes]) -> None:
         self._process, self._control, self._errors = process, control, errors
+        self.pid = process.pid
         self.judges_forks = self.has_folders = False
         self.group: Cgroup | None = None  # the kernel's bound on all its processes
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
-    async def start(
-        cls, limits: SandboxLimits, layers: Layers, warm: bool = True, tells: bool = False, warm_up: str = ""
-    ) -> Parent:
-        """Starts a process and waits until it has imported and locked itself in.
+    async def start(cls, limits: SandboxLimits, layers: Layers, tells: bool = False, warm_up: str = "") -> Parent:
+        """Starts a process and waits until it has imported and locked itself in, or raises InterpreterError.
 
         Args:
-            limits: bounds for all its sandboxes.
-            layers: fences for all its sandboxes.
-            warm: import `limits.modules`; a probe does without.
+            limits, layers: bounds and fences for all its sandboxes.
             tells: cells send what they print before they are done (`wire.PRINTED`).
             warm_up: trusted code that it runs once, before it locks itself in; all sandboxes have what it imported.
-
-        Raises:
-            InterpreterError: with what the process said; or this is no machine for it.
         """
         require_platform()
         require_inputs(limits.input_files)
         require_files()
-        rules = rules_json(limits, layers, warm, tells, warm_up)
+        rules = rules_json(limits, layers, tells, warm_up)
         with contextlib.ExitStack() as stack:
             try:
                 scratch = stack.enter_context(tempfile.TemporaryDirectory())  # packages may write at their import
@@ -137,7 +145,7 @@ class Parent:
                 raise no_room(error, "the interpreter's clean process did not start") from error
             parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
-                parent._join_group(limits)  # it forks nobody before it is told to
+                parent.group = Cgroup.make(limits, parent.pid)  # it forks nobody before it is told to
                 message, _ = await parent._receive(parent._control, _START_TIMEOUT_S)
             except BaseException:
                 await parent.close()
@@ -170,28 +178,15 @@ class Parent:
             opened.pop_all()  # they are closed with the process
         return cls(process, ours, errors)
 
-    def _join_group(self, limits: SandboxLimits) -> None:
-        group = Cgroup.make(limits)
-        if group is not None and not group.add(self.pid):
-            group.close()
-            group = None
-        self.group = group
-
     @property
     def alive(self) -> bool:
         """Whether the process runs. A dying one hangs up before the kernel has done with it and tells of its end."""
         return self._process.poll() is None and not self._has_hung_up()
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
     async def new_sandbox(self) -> Connection:
-        """Forks a sandbox. Where the machine has no room just now, tries again for three seconds.
+        """Forks a sandbox; where the machine has no room just now, tries again for three seconds.
 
-        Raises:
-            InterpreterError: the kernel refused, or the process is gone.
+        Raises InterpreterError where the kernel refuses, or the process is gone.
         """
         async with self._asking:
             for pause_s in _BUSY_PAUSES_S:

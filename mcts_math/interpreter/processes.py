@@ -1,4 +1,4 @@
-"""The process of a state, as the host knows it."""
+"""What the kernel tells about a process; the process of a state, as the host knows it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,66 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcts_math.interpreter.cell_run import ProcessFacts, read_small
 from mcts_math.interpreter.parent import no_room
 
 _FORK_FAULTS, _FORK_CPU_TICKS = 256, 20  # many times what a fork takes: 1 MiB, 0.2 s
+_MANY_PAGES, _MANY_TICKS = 4096, 2
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _MAPPING_BYTES = 256  # of the kernel's memory
 _MANY_MAPPINGS, _MOST_MAPPINGS = 1 << 13, 1 << 16  # no program has so many; the kernel's own bound
 _TABLES = re.compile(rb"^VmPTE:\s*(\d+) kB", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class ProcessFacts:
+    """What the kernel tells about a process."""
+
+    has_ended: bool  # its first thread has, and of what others hold the kernel tells nothing
+    num_faults: int
+    num_threads: int
+    num_pages: int
+    start_ticks: int
+    cpu_ticks: int
+
+    @classmethod
+    def read(cls, pid: int) -> ProcessFacts | None:
+        """Reads /proc; None if there is no such process, or it is hidden.
+
+        Raises InterpreterError where this process may open no more files.
+        """
+        try:
+            stat = read_small(f"/proc/{pid}/stat")
+            fields = stat[stat.rindex(b")") + 2 :].split()
+            num_faults, num_pages = int(fields[7]), int(fields[21])
+            if num_faults > _MANY_PAGES:  # else it is not worth a second file
+                _, resident, shared = read_small(f"/proc/{pid}/statm").split()[:3]
+                num_pages = int(resident) - int(shared)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return None
+        except OSError as error:
+            raise no_room(error) from error
+        return cls(
+            has_ended=fields[0] in (b"Z", b"X"),
+            num_faults=num_faults,
+            num_threads=int(fields[17]),
+            num_pages=num_pages,
+            start_ticks=int(fields[19]),
+            cpu_ticks=int(fields[11]) + int(fields[12]),
+        )
+
+    @property
+    def is_light(self) -> bool:
+        """Whether the process made few pages its own, and had no time for many mappings."""
+        return self.num_faults <= _MANY_PAGES and self.cpu_ticks < _MANY_TICKS
+
+    @property
+    def num_private_bytes(self) -> int:
+        """An upper bound of the memory that the process shares with no other.
+
+        Each page that a fork makes its own costs it a fault (pages that come and go count each time), as huge pages are
+        forbidden in a sandbox; and it can't hold more than all of its pages that are no file's.
+        """
+        return min(self.num_faults, self.num_pages) * _PAGE_BYTES
 
 
 @dataclass(slots=True, eq=False)
@@ -44,12 +97,7 @@ class StateProcess:
     max_cpu_ticks: int = 0
 
     def note(self, facts: ProcessFacts, parent: StateProcess) -> None:
-        """Takes what the kernel says when its cell is done.
-
-        Args:
-            facts: its own.
-            parent: whose fork it is.
-        """
+        """Takes what the kernel says when its cell is done; it is a fork of `parent`."""
         self.num_kernel_bytes = parent.num_kernel_bytes if facts.is_light else _num_kernel_bytes(self.pid)
         self.num_bytes = facts.num_private_bytes + self.num_kernel_bytes
         self.start_ticks = facts.start_ticks
@@ -83,10 +131,8 @@ class StateProcess:
 def _num_kernel_bytes(pid: int) -> int:
     """What the kernel needs for a process's page tables, and for its mappings where this process may look (as root).
 
-    Of more than 8192 mappings the kernel's bound is taken for the number: to count them would take long.
-
-    Raises:
-        InterpreterError: this process may open no more files.
+    Of more than 8192 mappings the kernel's bound is taken for the number: to count them would take long. Raises as
+    `ProcessFacts.read` does.
     """
     count, tables = 0, None
     try:
@@ -112,3 +158,12 @@ def kill(pid: int, start_ticks: int) -> None:
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         finally:
             os.close(handle)
+
+
+def read_small(path: str) -> bytes:
+    """The first 4 KiB of a file. Thousands are read a second: a file object would take as long again."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, 4096)
+    finally:
+        os.close(file)

@@ -13,7 +13,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from mcts_math.interpreter.cell_run import CellRun, ProcessFacts
+from mcts_math.interpreter.cell_run import CellRun, Watch
 from mcts_math.interpreter.losses import (
     Crowded,
     NoGreeting,
@@ -26,8 +26,7 @@ from mcts_math.interpreter.losses import (
 )
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.parent import Connection, no_room
-from mcts_math.interpreter.processes import StateProcess, kill
-from mcts_math.interpreter.watch import Watch
+from mcts_math.interpreter.processes import ProcessFacts, StateProcess, kill
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.cell import truncate
 from mcts_math.requests import Cell
@@ -59,13 +58,7 @@ _KEEP_TRIES, _KEEP_S = 3, 2.0  # to have a state without its threads; where in t
 
 
 class Sandbox:
-    """One question's processes.
-
-    Args:
-        connection: from `Parent.new_sandbox`.
-        limits: bounds.
-        watch: looks after the cells.
-    """
+    """One question's processes."""
 
     def __init__(self, connection: Connection, limits: SandboxLimits, watch: Watch) -> None:
         self._connection, self._limits, self._watch = connection, limits, watch
@@ -88,16 +81,10 @@ class Sandbox:
         return self._owner.alive
 
     async def step(self, parent: StateProcess, cell: Cell, rank: int = 0) -> RunResult:
-        """Runs a cell in a fork of a state.
+        """Runs a cell in a fork of a state; those with a low rank are the last to be stopped for want of memory.
 
-        Args:
-            parent: where to start.
-            cell: what to run.
-            rank: cells with a low one are the last to be stopped for want of memory.
-
-        Raises:
-            StateLost: `parent` is gone or can't fork, or the cell was stopped for want of memory (`Preempted`).
-            InterpreterError: this process may open no more files.
+        Raises StateLost where `parent` is gone or can't fork, or the cell was stopped for want of memory (`Preempted`);
+        InterpreterError where this process may open no more files.
         """
         result = await self._step(parent, cell, rank)
         busy = result.process

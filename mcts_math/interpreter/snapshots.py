@@ -7,12 +7,12 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mcts_math.interpreter.gate import Gate
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import Sandbox
+from mcts_math.interpreter.tries import Gate
 from mcts_math.interpreter.worker import wire
-from mcts_math.requests import Cell, Execute
+from mcts_math.requests import Cell
 
 _MAX_CODE_CHARS = wire.MAX_CODE_BYTES // 4
 
@@ -29,7 +29,7 @@ class State:
     Attributes:
         parent: the state before, None at the root.
         cell: what led here.
-        process: its process; None at the root (whose process is its sandbox's), and where it was evicted or never made.
+        process: its process (at the root, its sandbox's own), None where it was evicted or never made.
         made: it has had a process: its cell can be run to its end.
         void: the cell was cut by a limit, or did not run; the state is the parent's.
         children: the states after one more cell.
@@ -45,6 +45,10 @@ class State:
     children: dict[Cell, State] = field(default_factory=dict)
     num_bytes: int = 0
     num_live: int = 0
+
+    def cut(self) -> None:
+        """A cell was stopped, or is told so: what follows it starts from its parent's state."""
+        self.void = not self.made
 
     def child(self, cell: Cell) -> State:
         """The state after one more cell, made if unknown."""
@@ -80,11 +84,6 @@ class Session:
     rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     gate: Gate = field(default_factory=Gate)
 
-    def give_up(self, request: Execute) -> None:
-        """A cell is told that it was stopped: what follows it starts from its parent's state."""
-        state = self.root.follow(request.history).child(request.cell)
-        state.void = not state.made
-
 
 class SnapshotStore:
     """The states that keep a process, least recently used first, bounded by `SandboxLimits`.
@@ -93,9 +92,6 @@ class SnapshotStore:
     count until the last process below it is gone, and where there are too many bytes, states without such are evicted.
     Where there are too many processes, those that have been forked go first: a search expands a node once, so that
     they have done their part, while the others wait for it.
-
-    Args:
-        limits: `max_snapshots` and `snapshot_bytes` are heeded.
     """
 
     def __init__(self, limits: SandboxLimits) -> None:
@@ -110,13 +106,14 @@ class SnapshotStore:
         return len(self._kept)
 
     def touch(self, state: State) -> None:
-        """Marks a kept state as used."""
-        self._kept.move_to_end(state)
+        """Marks a state as used, if it is kept."""
+        if state in self._kept:
+            self._kept.move_to_end(state)
         if state in self._forked:
             self._forked.move_to_end(state)
 
     def hold(self, state: State) -> None:
-        """While a cell runs in a fork of a state: it shares that state's memory, whatever becomes of its process."""
+        """A state has a process, or a cell runs in a fork of it, which shares its memory whatever becomes of it."""
         for above in state.lineage():
             above.num_live += 1
 
@@ -141,13 +138,12 @@ class SnapshotStore:
             self._forked.move_to_end(parent)
         self.num_bytes += process.num_bytes - state.num_bytes
         state.num_bytes = process.num_bytes
-        for above in state.lineage():
-            above.num_live += 1
+        self.hold(state)
         self.make_room(newest=state)
 
     def drop(self, state: State) -> None:
-        """Ends a state's process; does nothing where there is none."""
-        if state.process is None:
+        """Ends a state's process; does nothing where none is kept."""
+        if state.process is None or state not in self._kept:
             return
         self._kept.pop(state).discard(state.process)
         self._forked.pop(state, None)
@@ -163,11 +159,7 @@ class SnapshotStore:
             self.drop(state)
 
     def audit(self, most: int) -> None:
-        """Ends the processes that do more than wait: their memory would be counted nowhere.
-
-        Args:
-            most: states to look at; the next calls go on with the others.
-        """
+        """Ends the processes that do more than wait, whose memory would be counted nowhere; at most so many a call."""
         if not self._unaudited:
             self._unaudited = list(self._kept)
         now, self._unaudited = self._unaudited[:most], self._unaudited[most:]
@@ -176,14 +168,10 @@ class SnapshotStore:
                 self.drop(state)
 
     def make_room(self, num_running: int = 0, newest: State | None = None) -> int:
-        """Ends the processes of states until the bounds hold.
+        """Ends processes of states, not that of the newest, until the bounds hold; returns the bytes of what is kept.
 
         Args:
             num_running: bytes that running cells use.
-            newest: this one stays.
-
-        Returns:
-            The bytes of what is kept.
         """
         while self.num_bytes + num_running > self._limits.snapshot_bytes:
             alone = (state for state in self._kept if state.num_live == 1)

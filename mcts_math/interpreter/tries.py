@@ -1,7 +1,10 @@
-"""How often a cell is tried whose state or sandbox is lost, and whose fault that is."""
+"""How often a cell is tried whose state or sandbox is lost, whose fault that is, and who waits for whom meanwhile."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from mcts_math.errors import InterpreterError
@@ -39,8 +42,7 @@ class Tries:
             had no room for the files of its branch.
         sandbox: in which it was tried last, None where none could be had. Its question may have another meanwhile.
         preempted: it was stopped for want of memory.
-        crowded: the last loss was that there was no room for its files.
-        not_rebuilt: the last loss was that its state could not be made again.
+        last: the last loss.
     """
 
     num_losses: int = 0
@@ -49,21 +51,16 @@ class Tries:
     num_refusals: int = 0
     sandbox: Sandbox | None = None
     preempted: bool = False
-    not_rebuilt: bool = False
-    crowded: bool = False
+    last: StateLost | None = None
 
     @property
     def left(self) -> bool:
         """Whether it is worth another try."""
         return self.num_losses < MAX_LOSSES and self.num_deaths < MAX_DEATHS and self.num_refusals < MAX_REFUSALS
 
-    def note(self, lost: StateLost, sandbox: Sandbox | None) -> None:
-        """Says whose fault it was.
-
-        Raises:
-            InterpreterError: it keeps being that of the machine.
-        """
-        self.not_rebuilt, self.crowded = isinstance(lost, NotRebuilt), isinstance(lost, Crowded)
+    def note(self, lost: StateLost) -> None:
+        """Notes whose fault it was; raises InterpreterError where it keeps being that of the machine."""
+        self.last, sandbox = lost, self.sandbox
         if isinstance(lost, Tampered):
             self.num_losses = MAX_LOSSES
         elif sandbox is None or not sandbox.owner_alive:
@@ -92,8 +89,48 @@ class Tries:
     @property
     def last_text(self) -> str:
         """What a cell shows that will not be tried again. The machine is well: it is this branch that is not."""
-        if self.not_rebuilt:
+        if isinstance(self.last, NotRebuilt):
             return _NOT_REBUILT_TEXT
-        if self.crowded:
+        if isinstance(self.last, Crowded):
             return _CROWDED_TEXT
         return _REFUSED_TEXT if self.num_refusals >= MAX_REFUSALS else KILLED_TEXT
+
+
+class Gate:
+    """Lets the cells of one question in, each for one try.
+
+    One that has suffered from others (`Tries.wants_to_be_alone`) waits until those who are in are out, and keeps the
+    others out until it is done.
+    """
+
+    def __init__(self) -> None:
+        self._num_inside = 0
+        self._alone: Tries | None = None
+        self._changed = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def inside(self, tries: Tries) -> AsyncIterator[None]:
+        """Waits until a cell may run, and lets it."""
+        # Who was preempted holds what others may wait for: it must not wait in turn.
+        while self._alone is not None and self._alone is not tries and not tries.preempted:
+            await self._changed.wait()
+        if tries.wants_to_be_alone:
+            self._alone = tries
+            while self._num_inside:
+                await self._changed.wait()
+        self._num_inside += 1
+        try:
+            yield
+        finally:
+            self._num_inside -= 1
+            self._tell()
+
+    def leave(self, tries: Tries) -> None:
+        """A cell is done, or given up: the others may go on."""
+        if self._alone is tries:
+            self._alone = None
+            self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed.clear()

@@ -24,7 +24,7 @@ _LAST_WORDS_S = 1.0
 _NONCE_BYTES = 16
 _FOLDER = Path(__file__).parent / "worker"
 WARM_UP = f"""
-import importlib, types
+import importlib, sys, types
 package = sys.modules["_judge"] = types.ModuleType("_judge")
 package.__path__ = [{str(_FOLDER)!r}]
 importlib.import_module("_judge.examiner")

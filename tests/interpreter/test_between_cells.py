@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 import pytest
 
 from mcts_math.interpreter import Isolation, Level, SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.orders import Layers
-from mcts_math.requests import Cell, Execute
+from mcts_math.requests import Cell, Execute, Observation
 
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
 NO_NAMESPACES = Level(Isolation.CONFINED, Layers(namespaces=False, landlock=True, seccomp=True))
 BY_PYTHON = (
     "import sys\nf = sys._getframe()\nwhile 'fork' not in f.f_globals: f = f.f_back\nf.f_globals['fork']._serve = None"
 )
+Branch: TypeAlias = Callable[..., list[Observation]]
 DEAD = "OSError: [Errno 9] Bad file descriptor"
 
 
@@ -53,13 +54,9 @@ async def chain(interpreter: SandboxInterpreter, *codes: str, session: str = "q"
     ids=["write", "rebound", "rebound later", "read", "gap", "pipe", "socket", "folder"],
 )  # fmt: skip
 def test_an_open_file_of_an_earlier_cell_is_a_dead_end_and_never_another_file(
-    codes: tuple[str, ...], last: str, first: str
+    branch: Branch, codes: tuple[str, ...], last: str, first: str
 ) -> None:
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert (await chain(interpreter, "import os\n" + first, *codes))[-1] == last
-
-    run(check())
+    assert branch("import os\n" + first, *codes)[-1].text == last
 
 
 def test_dead_ends_can_be_closed_and_hold_without_namespaces() -> None:
@@ -125,33 +122,20 @@ def test_a_state_that_is_made_again_has_the_same_chance_and_each_cell_its_own() 
     run(check())
 
 
-def test_entropy_of_any_size_is_given() -> None:
+def test_entropy_of_any_size_is_given(branch: Branch) -> None:
     codes = [f"import os\nlen(os.urandom({size}))" for size in ("0", "1", "2**24", "2**28 + 7")]
-
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert await chain(interpreter, *codes) == ["0", "1", "16777216", "268435463"]
-            assert (
-                "ValueError: negative argument not allowed"
-                in (await chain(interpreter, "import os\nos.urandom(-1)"))[0]
-            )
-
-    run(check())
+    assert [seen.text for seen in branch(*codes)] == ["0", "1", "16777216", "268435463"]
+    assert "ValueError: negative argument not allowed" in branch("import os\nos.urandom(-1)")[0].text
 
 
-def test_what_python_asks_a_socket_is_answered() -> None:
+def test_what_python_asks_a_socket_is_answered(branch: Branch) -> None:
     code = (
         "import asyncio, socket\na, b = socket.socketpair()\nc = socket.socket(fileno=a.detach())\n"
         "async def f():\n    reader, writer = await asyncio.open_connection(sock=c)\n    writer.write(b'x')\n"
         "    await writer.drain()\nasyncio.run(f())\n"
         "b.recv(1), b.type.name, b.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)"
     )
-
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert await chain(interpreter, code) == ["(b'x', 'SOCK_STREAM', 0)"]
-
-    run(check())
+    assert branch(code)[0].text == "(b'x', 'SOCK_STREAM', 0)"
 
 
 _FUTEX = (
@@ -180,30 +164,20 @@ def test_cells_of_different_questions_can_not_wake_each_other(level: Level | Non
     run(check())
 
 
-@pytest.mark.parametrize("shared", [0, 1], ids=["of threads", "of processes"])
-def test_semaphores_of_c_code_join_the_threads_of_a_cell(shared: int) -> None:
+@pytest.mark.parametrize("of_processes", [0, 1], ids=["of threads", "of processes"])
+def test_semaphores_of_c_code_join_the_threads_of_a_cell(branch: Branch, of_processes: int) -> None:
     code = (
         "import ctypes, threading, time\nlibc, semaphore = ctypes.CDLL(None), ctypes.create_string_buffer(64)\n"
-        f"libc.sem_init(semaphore, {shared}, 0)\nt = threading.Thread(target=libc.sem_wait, args=(semaphore,))\n"
+        f"libc.sem_init(semaphore, {of_processes}, 0)\nt = threading.Thread(target=libc.sem_wait, args=(semaphore,))\n"
         "t.start()\ntime.sleep(0.1)\nlibc.sem_post(semaphore)\nt.join()\n'woken'"
     )
-
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert await chain(interpreter, code) == ["woken"]
-
-    run(check())
+    assert branch(code)[0].text == "woken"
 
 
-def test_threads_of_c_code_are_joined() -> None:
+def test_threads_of_c_code_are_joined(branch: Branch) -> None:
     code = (
         "import ctypes, time\nlibc = ctypes.CDLL(None)\nthread, done = ctypes.c_ulong(), []\n"
         "@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)\ndef work(_):\n    time.sleep(0.2)\n    done.append(1)\n"
         "libc.pthread_create(ctypes.byref(thread), None, work, None)\nlibc.pthread_join(thread, None), done"
     )
-
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert await chain(interpreter, code) == ["(0, [1])"]
-
-    run(check())
+    assert branch(code)[0].text == "(0, [1])"

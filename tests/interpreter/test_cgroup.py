@@ -47,27 +47,27 @@ def host(tmp_path: Path, own: str, handed_down: dict[str, str]) -> Path:
 def test_a_group_is_made_where_controllers_are_handed_down(
     tmp_path: Path, own: str, handed_down: dict[str, str], place: str | None
 ) -> None:
-    made = Cgroup.make(LIMITS, host(tmp_path, own, handed_down))
+    made = Cgroup.make(LIMITS, proc=host(tmp_path, own, handed_down))
     groups = [path.parent for path in (tmp_path / "tree").rglob("mcts_math-*")]
     assert groups == ([] if place is None else [tmp_path / "tree" / place])
     assert (made is None) == (place is None)
 
 
 def test_a_group_bounds_more_than_the_limits_allow(tmp_path: Path) -> None:
-    group = Cgroup.make(LIMITS, host(tmp_path, "/a", {".": "memory pids"}))
+    group = Cgroup.make(LIMITS, proc=host(tmp_path, "/a", {".": "memory pids"}))
     assert group is not None
     assert group.controllers == ("memory", "pids")
     (folder,) = (tmp_path / "tree").glob("mcts_math-*")
     assert int((folder / "memory.max").read_text()) > (1 << 30) + 2 * (1 << 28)
     assert int((folder / "pids.max").read_text()) > 40 + 10 + 2 * LIMITS.max_threads
-    assert group.add(77)
+    group.add(77)
     assert (folder / "cgroup.procs").read_text() == "77"
 
 
 def test_no_bound_of_others_is_left(tmp_path: Path) -> None:
     proc = host(tmp_path, "/system.slice/x.scope/init", {"system.slice": "memory pids", ".": "memory pids"})
     (tmp_path / "tree/system.slice/x.scope/memory.max").write_text("4294967296\n")
-    assert Cgroup.make(LIMITS, proc) is None
+    assert Cgroup.make(LIMITS, proc=proc) is None
 
 
 def test_what_a_killed_host_has_left_is_removed(tmp_path: Path) -> None:
@@ -75,21 +75,21 @@ def test_what_a_killed_host_has_left_is_removed(tmp_path: Path) -> None:
     left, living = (tmp_path / "tree" / f"mcts_math-{pid}-0" for pid in (2**22 + 7, os.getppid()))
     left.mkdir()
     living.mkdir()
-    assert Cgroup.make(LIMITS, proc) is not None
+    assert Cgroup.make(LIMITS, proc=proc) is not None
     assert (left.exists(), living.exists()) == (False, True)
 
 
 def test_a_host_without_groups_has_no_place_for_one(tmp_path: Path) -> None:
     proc = host(tmp_path, "/a", {".": "memory pids"})
     (proc / "cgroup").write_text("4:memory:/\n")
-    assert Cgroup.make(LIMITS, proc) is None
+    assert Cgroup.make(LIMITS, proc=proc) is None
     (proc / "cgroup").unlink()
-    assert Cgroup.make(LIMITS, proc) is None
+    assert Cgroup.make(LIMITS, proc=proc) is None
     (proc / "mountinfo").write_bytes(b"\xff short\n")
-    assert Cgroup.make(LIMITS, proc) is None
+    assert Cgroup.make(LIMITS, proc=proc) is None
     (proc / "cgroup").write_text("0::/self\n")
     (proc / "mountinfo").write_text("31 1 0:26 / /proc rw - cgroup2 cgroup2 rw\n")  # where nobody can make a folder
-    assert Cgroup.make(LIMITS, proc) is None
+    assert Cgroup.make(LIMITS, proc=proc) is None
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_closing_ends_what_is_left(tree: Path) -> None:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        assert group.add(process.pid)
+        group.add(process.pid)
         process.stdin.write(b"go\n")
         process.stdin.flush()
         process.stdout.readline()

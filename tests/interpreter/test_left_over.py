@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -14,6 +15,7 @@ from mcts_math.interpreter import SandboxInterpreter, SandboxLimits
 from mcts_math.requests import Cell, Execute, Observation
 from mcts_math.step import CellStatus
 
+Branch: TypeAlias = Callable[..., list[Observation]]
 LIMITS = SandboxLimits(step_timeout_s=20.0, num_parents=1, modules=())
 
 
@@ -53,22 +55,14 @@ def test_a_thread_in_numpy_s_generator_costs_no_state() -> None:
         "import os; os.register_at_fork(before=threading.Event().wait)",
     ],
 )
-def test_a_thread_that_holds_what_a_fork_needs_costs_no_state(hold: str) -> None:
+def test_a_thread_that_holds_what_a_fork_needs_costs_no_state(branch: Branch, hold: str) -> None:
     """Once, the cell waited for it, and was KILLED after 20 seconds."""
     cell = "import logging\n" + beside(f"{hold}; time.sleep(99)").replace("\nx", "\ntime.sleep(0.1)\nx")
     then = (
         "import threading, colorsys, logging\nlogging.getLogger('new')\nt = threading.Thread(target=lambda: "
         "__import__('graphlib'))\nt.start()\nt.join()\nx"
     )
-
-    async def check() -> None:
-        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=4.0)) as interpreter:
-            assert (await show(interpreter, cell)).text == "5"
-            for history in ((cell,), (cell, then)):
-                seen = await show(interpreter, then, *history)
-                assert (seen.text, seen.rebuilt) == ("5", False)
-
-    run(check())
+    assert [(seen.text, seen.rebuilt) for seen in branch(cell, then, then)] == [("5", False)] * 3
 
 
 @pytest.mark.parametrize("spoil", ["time.sleep(99)", "os._exit(0)"])
@@ -101,26 +95,18 @@ def test_a_state_that_can_not_be_kept_is_told(spoil: str) -> None:
          "len([os.open('a.txt', 0) for _ in range(50)])", "50"),
     ],
 )  # fmt: skip
-def test_an_open_file_acts_on_no_other_file_later(first: str, between: str, then: str, expected: str) -> None:
+def test_an_open_file_acts_on_no_other_file_later(
+    branch: Branch, first: str, between: str, then: str, expected: str
+) -> None:
     """A cell may come between: the numbers stay taken until the objects go."""
     make = "for name in 'ab':\n    with open(name + '.txt', 'w') as f: _ = f.write(name * 30000)"
-
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            history = (make, first, between)
-            for i in range(len(history)):
-                assert (await show(interpreter, history[i], *history[:i])).status is CellStatus.OK
-            assert expected in (await show(interpreter, then, *history)).text
-
-    run(check())
+    *before, last = branch(make, first, between, then)
+    assert [seen.status for seen in before] == [CellStatus.OK] * 3
+    assert expected in last.text
 
 
-def test_a_state_waits_whatever_was_made_of_its_socket() -> None:
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert (await show(interpreter, "import os\nos.set_blocking(63, False)\n5")).text == "5"
-            await asyncio.sleep(0.1)
-            seen = await show(interpreter, "6", "import os\nos.set_blocking(63, False)\n5")
-            assert (seen.text, seen.rebuilt) == ("6", False)
-
-    run(check())
+def test_a_state_waits_whatever_was_made_of_its_socket(branch: Branch) -> None:
+    first = "import os\nos.set_blocking(63, False)\n5"
+    assert branch(first)[0].text == "5"
+    time.sleep(0.1)
+    assert [(seen.text, seen.rebuilt) for seen in branch(first, "6")] == [("5", False), ("6", False)]

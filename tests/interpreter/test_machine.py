@@ -30,7 +30,7 @@ from mcts_math.interpreter import (
     tries,
 )
 from mcts_math.interpreter.levels import Isolation
-from mcts_math.judge import Judge
+from mcts_math.judge import Judge, JudgeLimits
 from mcts_math.requests import Cell, Execute, Observation
 from mcts_math.step import CellStatus
 
@@ -113,7 +113,7 @@ MAPPINGS = (
             marks=pytest.mark.skipif(os.getuid() != 0, reason="others may not look at the mappings"),
         ),
         pytest.param(
-            "x = bytearray(600 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\n7", 1 * MIB, id="page tables"
+            "x = bytearray(300 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\n7", MIB // 2, id="page tables"
         ),
     ],
 )
@@ -245,7 +245,7 @@ def test_cpu_seconds_of_all_threads_are_bounded() -> None:
     spin = "import threading\nthreading.Thread(target=lambda: sum(range(10**14))).start()\nwhile True: pass"
 
     async def check() -> None:
-        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=60.0, cpu_s=2)) as interpreter:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=60.0, cpu_s=1)) as interpreter:
             assert (await show(interpreter, spin)).status is CellStatus.TIMEOUT
 
     run(check())
@@ -329,9 +329,9 @@ def test_no_thread_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     async def check() -> None:
-        monkeypatch.setattr(parent.Cgroup, "make", lambda limits: None)
+        monkeypatch.setattr(parent.Cgroup, "make", lambda *_: None)
         monkeypatch.setattr(threading.Thread, "start", refuse)
-        async with SandboxInterpreter(LIMITS) as interpreter:
+        async with SandboxInterpreter(LIMITS, await probe(LIMITS)) as interpreter:
             assert (await show(interpreter, "6 * 7")).text == "42"
 
     run(check())
@@ -479,8 +479,10 @@ def test_too_few_open_files_are_told(most: int) -> None:
     run(check())
 
 
-@pytest.mark.parametrize("kind", [SandboxInterpreter, Judge])
-def test_what_did_not_start_leaves_no_process(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("kind", "limits"), [(SandboxInterpreter, replace(LIMITS, num_parents=2)), (Judge, JudgeLimits(modules=()))]
+)
+def test_what_did_not_start_leaves_no_process(kind: Any, limits: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def check() -> None:
         level, real = await probe(LIMITS), parent.Parent.start
         begun: list[int] = []
@@ -497,7 +499,7 @@ def test_what_did_not_start_leaves_no_process(kind: Any, monkeypatch: pytest.Mon
             begun.clear()
             before = len(children())
             with pytest.raises(InterpreterError, match="no room"):
-                async with kind(level=level):
+                async with kind(limits, level):
                     pass
             await asyncio.sleep(0.4)
             assert len(children()) == before
@@ -563,7 +565,7 @@ def test_who_is_cancelled_while_a_message_arrives_goes_no_further() -> None:
 def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so() -> None:
     async def run() -> None:
         level = await probe(LIMITS)
-        asked = await parent.Parent.start(LIMITS, level.layers, warm=False)
+        asked = await parent.Parent.start(LIMITS, level.layers)
 
         async def closed_meanwhile(*_: object) -> tuple[bytes, int]:
             await asked.close()

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter import Isolation, Level, SandboxInterpreter, SandboxLimits
+from mcts_math.interpreter import BlockingInterpreter, Isolation, Level, SandboxInterpreter, SandboxLimits
 from mcts_math.interpreter.orders import Layers
 from mcts_math.requests import Cell, Execute, Observation
 from mcts_math.step import CellStatus
 
 LIMITS = SandboxLimits(step_timeout_s=60.0, num_parents=1, modules=())
+Branch: TypeAlias = Callable[..., list[Observation]]
 NO_NAMESPACES = Level(Isolation.CONFINED, Layers(namespaces=False, landlock=True, seccomp=True))
 
 
@@ -30,9 +31,21 @@ async def show(interpreter: SandboxInterpreter, code: str, *history: str, sessio
     return await interpreter.execute(Execute(session, tuple(map(Cell, history)), Cell(code)))
 
 
+@pytest.fixture
+def _full(shared: BlockingInterpreter) -> None:
+    if shared.start().isolation is not Isolation.FULL:
+        pytest.skip("no namespaces here")
+
+
 async def full(interpreter: SandboxInterpreter) -> None:
     if (await interpreter.start()).isolation is not Isolation.FULL:
         pytest.skip("no namespaces here")
+
+
+@pytest.fixture(scope="module")
+def exactly() -> Iterator[BlockingInterpreter]:
+    with BlockingInterpreter(replace(LIMITS, observations="exact")) as interpreter:
+        yield interpreter
 
 
 @pytest.mark.parametrize(
@@ -49,22 +62,15 @@ async def full(interpreter: SandboxInterpreter) -> None:
         ("print('a' * 600)", "a" * 250 + "..." + "a" * 249, "a" * 250 + "..." + "a" * 249),
     ],
 )
-def test_numbers_are_rounded_or_exact(code: str, published: str, exact: str) -> None:
-    async def check() -> None:
-        for how, expected in (("published", published), ("exact", exact)):
-            async with SandboxInterpreter(replace(LIMITS, observations=how)) as interpreter:  # type: ignore[arg-type]
-                assert (await show(interpreter, code)).text == expected
-
-    run(check())
+def test_numbers_are_rounded_or_exact(
+    branch: Branch, exactly: BlockingInterpreter, code: str, published: str, exact: str
+) -> None:
+    assert (branch(code)[0].text, exactly.run(code).text) == (published, exact)
 
 
 @pytest.mark.parametrize("fence", ["```python\n{}", "```python\n{}\n```", "{}\n```", "```\n{}", "``` Python {}"])
-def test_code_is_read_with_and_without_its_fences(fence: str) -> None:
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert (await show(interpreter, fence.format("print('</code>')"))).text == "</code>"
-
-    run(check())
+def test_code_is_read_with_and_without_its_fences(branch: Branch, fence: str) -> None:
+    assert branch(fence.format("print('</code>')"))[0].text == "</code>"
 
 
 def test_packages_are_there_from_the_start() -> None:
@@ -78,14 +84,11 @@ def test_packages_are_there_from_the_start() -> None:
     run(check())
 
 
-def test_what_python_s_prompt_has_is_there() -> None:
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert (await show(interpreter, "help(len)")).text.startswith("Help on built-in function len")
-            assert (await show(interpreter, "copyright")).text.startswith("Copyright (c)")
-            assert (await show(interpreter, "exit(3)")).text == "SystemExit: 3"
-
-    run(check())
+def test_what_python_s_prompt_has_is_there(branch: Branch) -> None:
+    helped, copyrighted, ended = branch("help(len)", "copyright", "exit(3)")
+    assert helped.text.startswith("Help on built-in function len")
+    assert copyrighted.text.startswith("Copyright (c)")
+    assert ended.text == "SystemExit: 3"
 
 
 def test_a_package_that_is_not_installed_is_an_error() -> None:
@@ -145,17 +148,10 @@ def test_temporary_files_belong_to_their_branch() -> None:
     ],
     ids=["place", "removed place", "other place", "module", "package", "other module"],
 )  # fmt: skip
-def test_the_next_cell_goes_on_in_the_same_place(first: str, then: str, shown: str) -> None:
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            assert (await show(interpreter, first)).status is CellStatus.OK
-            for between in ((), ("1", "2")):
-                history = (first, *between)
-                for i in range(1, len(history)):
-                    await show(interpreter, history[i], *history[:i])
-                assert (await show(interpreter, then, *history)).text == shown
-
-    run(check())
+def test_the_next_cell_goes_on_in_the_same_place(branch: Branch, first: str, then: str, shown: str) -> None:
+    for between in ((), ("1", "2")):
+        seen = branch(first, *between, then)
+        assert (seen[0].status, seen[-1].text) == (CellStatus.OK, shown)
 
 
 @pytest.mark.parametrize(
@@ -214,18 +210,13 @@ def test_what_a_stopped_cell_leaves_takes_no_room() -> None:
         "for _ in range(300): os.mkdir('d' * 20); os.chdir('d' * 20)",
     ],
 )
-def test_files_that_can_not_be_kept_are_told(leave: str) -> None:
-    async def check() -> None:
-        async with SandboxInterpreter(LIMITS) as interpreter:
-            await full(interpreter)
-            first = "import os\nopen('y', 'w').close()"
-            seen = await show(interpreter, f"{leave}\nz = 1", first)
-            assert seen.status is CellStatus.ERROR
-            assert "Error: [Errno " in seen.text
-            assert seen.text.endswith("The files of this cell are not kept.")
-            assert (await show(interpreter, "z, os.listdir('.')", first, f"{leave}\nz = 1")).text == "(1, ['y'])"
-
-    run(check())
+@pytest.mark.usefixtures("_full")
+def test_files_that_can_not_be_kept_are_told(branch: Branch, leave: str) -> None:
+    _, seen, after = branch("import os\nopen('y', 'w').close()", f"{leave}\nz = 1", "z, os.listdir('.')")
+    assert seen.status is CellStatus.ERROR
+    assert "Error: [Errno " in seen.text
+    assert seen.text.endswith("The files of this cell are not kept.")
+    assert after.text == "(1, ['y'])"
 
 
 def test_temporary_files_can_be_forbidden() -> None:

@@ -137,21 +137,32 @@ def test_a_question_whose_first_state_was_killed_by_the_machine_goes_on() -> Non
     run(check())
 
 
-def test_a_clean_parent_that_dies_in_its_rehearsal_leaves_no_process() -> None:
+@pytest.mark.parametrize(("num_turns", "waits"), [(1, True), (3, False)], ids=["at once", "later"])
+def test_a_clean_parent_that_dies_in_its_rehearsal_leaves_no_process(num_turns: int, waits: bool) -> None:
+    """A child that has not yet asked to die with it ends all the same, and does not hold its connection open."""
     slow = (
-        "import sys, time\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
-        "take, turns = f.f_globals['_take_turn'], []\ndef take_slowly(*args):\n    turns.append(take(*args))\n"
-        "    if len(turns) == 3: time.sleep(60)\nf.f_globals['_take_turn'] = take_slowly"
+        "import signal, sys, time\nf = sys._getframe()\nwhile '_set_up' not in f.f_globals: f = f.f_back\n"
+        "take, kernel, turns = f.f_globals['_take_turn'], f.f_globals['kernel'], []\nprctl = kernel.prctl\n"
+        f"def take_slowly(*args):\n    turns.append(take(*args))\n    if len(turns) == {num_turns}: time.sleep(60)\n"
+        "def prctl_late(option, *args):\n"
+        f"    if option == 1 and {waits}: signal.sigwait({{signal.SIGUSR1}})\n    return prctl(option, *args)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})\n"
+        "f.f_globals['_take_turn'], kernel.prctl = take_slowly, prctl_late"
     )
 
     async def check() -> None:
-        parent = await Parent.start(LIMITS, Layers(namespaces=False, landlock=True, seccomp=True), False, warm_up=slow)
-        while len(rehearsing := psutil.Process(parent.pid).children()) < 3:
+        parent = await Parent.start(LIMITS, Layers(namespaces=False, landlock=True, seccomp=True), warm_up=slow)
+        while len(rehearsing := psutil.Process(parent.pid).children()) < num_turns:
             await asyncio.sleep(0.01)
         os.kill(parent.pid, signal.SIGKILL)
-        await parent.close()
+        while not parent._has_hung_up():
+            await asyncio.sleep(0.01)
+        if waits:
+            rehearsing[0].send_signal(signal.SIGUSR1)
         _, left = psutil.wait_procs(rehearsing, timeout=5)
         assert left == []
+        assert not parent.alive
+        await parent.close()
 
     run(check())
 
@@ -164,17 +175,17 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize("first", ["1", "open('f', 'w').close()"], ids=["no file", "a file"])
 @pytest.mark.parametrize("taken", TAKEN.values(), ids=list(TAKEN))
-def test_a_branch_that_has_used_up_what_it_may_goes_on(taken: str, first: str) -> None:
+def test_a_branch_that_has_used_up_what_it_may_goes_on(taken: str) -> None:
     """Once, all its cells failed or were KILLED from then on, for the harness had no room to look after their files."""
 
     async def check() -> None:
         async with SandboxInterpreter(replace(LIMITS, memory_bytes=256 << 20)) as interpreter:
-            history: tuple[str, ...] = (first,)
-            for code, shown in ((taken, "24"), ("2", "2"), ("import os\nlen(os.listdir())", str(int(first != "1")))):
-                seen = await show(interpreter, code, *history)
-                assert (seen.text, seen.status) == (shown, CellStatus.OK)
-                history += (code,)
+            for first, num_files in (("1", "0"), ("open('f', 'w').close()", "1")):
+                history: tuple[str, ...] = (first,)
+                for code, shown in ((taken, "24"), ("2", "2"), ("import os\nlen(os.listdir())", num_files)):
+                    seen = await show(interpreter, code, *history)
+                    assert (seen.text, seen.status) == (shown, CellStatus.OK)
+                    history += (code,)
 
     run(check())

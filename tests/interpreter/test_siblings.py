@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, tries
-from mcts_math.interpreter.gate import Gate
-from mcts_math.interpreter.tries import MAX_DEATHS, Tries
+from mcts_math.interpreter.tries import MAX_DEATHS, Gate, Tries
 from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell, Execute, Observation
 from mcts_math.step import CellStatus

@@ -1,9 +1,8 @@
 """Entry point of the clean parent process; see `zygote`.
 
-`parent` runs it, with the host's orders and this folder as arguments. It is never imported: it loads its own folder
-under a private package name, so that no other module of the project (or of the host program) is ever in a sandbox's
-heap. The modules that still have to work after a snippet has had the process to itself get a copy of `builtins` of
-their own: code that replaces `len` or `open` breaks itself.
+`parent` runs it, with the host's orders and this folder as arguments. It loads its own folder under a private package
+name, so that no other module of the project is ever in a sandbox's heap. Each module gets a copy of `builtins` of its
+own: code that replaces `len` or `open` breaks itself.
 """
 
 import os
@@ -19,8 +18,7 @@ child_hooks: list[Callable[[], object]] = []
 def _register(**hooks: Callable[[], object]) -> None:
     """Takes the place of `os.register_at_fork`: notes the hooks, and leaves out those of `random` and `threading`.
 
-    Measured, these two cause 40 % of the page faults of a trivial step. A state seeds `random` itself, and calls the
-    hook of `threading` where there was a thread.
+    These two cause 40 % of the page faults of a trivial step. A state does their work itself, where it is needed.
     """
     names = {getattr(hook, "__qualname__", "") for hook in hooks.values()}
     if not names <= {"Random.seed", "_after_fork"}:

@@ -205,13 +205,7 @@ def _show(code: str, state: dict[str, object], chars: int, exact: bool) -> str:
 
 
 def run(code: str, state: dict[str, object], style: Style) -> Shown:
-    """Runs a snippet.
-
-    Args:
-        code: as the model wrote it.
-        state: its global variables, changed in place; what ran before a failure stands.
-        style: how its observation looks.
-    """
+    """Runs a snippet, as the model wrote it, on its global variables: what ran before a failure stands."""
     chars, total_chars, exact, tell = style
     if tell is not None:
         _telling.tell, _telling.left = tell, chars

@@ -1,9 +1,8 @@
 """Where random numbers come from: one seed for each cell, and no entropy, so that a cell can be run again.
 
-`random` and `numpy.random` have generators of their own, which a state seeds. Besides there is what asks the machine
-for entropy: a new `random.Random()`, `numpy.random.default_rng()`, sympy's generators at their import, `secrets`,
-`uuid4`. Here all that comes from one more generator. It goes on from cell to cell, so that two cells with the same
-seed get different numbers. Only C code that calls the kernel by itself still gets entropy.
+A state seeds the generators of `random`, `numpy.random` and sympy. What asks the machine for entropy
+(`random.Random()`, `default_rng()`, `secrets`, `uuid4`) gets it from one more generator, which goes on from cell to
+cell, so that two cells with the same seed get different numbers. Only C code still gets it from the kernel.
 """
 
 from __future__ import annotations
@@ -52,9 +51,11 @@ def seeds() -> list[Callable[[int], object]]:
     """What a state calls with a cell's seed (64 bits) before it runs the cell; for the modules that are imported."""
     found: list[Callable[[int], object]] = [_seed_random, _seed_source]
     if "numpy" in sys.modules:
-        found.append(_short_seeds(sys.modules["numpy"].random.seed))
+        seed_numpy = sys.modules["numpy"].random.seed
+        found.append(lambda seed: seed_numpy(seed & _SEED_MASK))
     if "sympy.core.random" in sys.modules:
-        found.append(_seeds_of(sys.modules["sympy.core.random"].rng))
+        of_sympy = sys.modules["sympy.core.random"].rng
+        found.append(lambda seed: _c_seed(of_sympy, seed))
     return found
 
 
@@ -67,11 +68,3 @@ def _seed_random(seed: int) -> None:
     """`random.seed`, in fewer steps."""
     _c_seed(_the_random, seed)
     _the_random.gauss_next = None  # type: ignore[attr-defined]
-
-
-def _short_seeds(set_seed: Callable[[int], object]) -> Callable[[int], object]:
-    return lambda seed: set_seed(seed & _SEED_MASK)
-
-
-def _seeds_of(generator: random.Random) -> Callable[[int], object]:
-    return lambda seed: _c_seed(generator, seed)

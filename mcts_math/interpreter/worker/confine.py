@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import socket
@@ -13,63 +12,51 @@ from . import kernel, landlock, mounts, seccomp, wire
 
 
 class Rules(NamedTuple):
-    """What the host orders; plain data, see `mcts_math.interpreter.options.SandboxLimits` for the meaning.
+    """What the host orders; plain data. The fields of `SandboxLimits`, and of `Layers` (one that fails is an error).
 
     Attributes:
-        path: Python's module search path, absolute; with `libraries` all that a node may read.
-        modules: imported before any question.
+        temp_bytes: 0 also where there can be no folders.
+        path: Python's module search path, absolute.
         warm_up: run once before any question, so that lazy imports and caches are shared by all.
-        namespaces, landlock, seccomp: the layers to use; one that fails is an error.
-        uid: user to become when started as root.
-        memory_bytes: address space of a node beyond that of the clean parent.
-        cpu_s: CPU seconds of one step.
-        num_threads: threads that one step may start.
-        show_chars: characters of one print that are shown.
-        output_chars: characters of one observation.
+        uid: user to become when started as root; then the one that the clean parent has.
         exact: numbers are not rounded.
         tells: cells send what they print before they are done.
-        inputs: directories and files that nodes may read besides.
-        temp_bytes: size of a question's temporary files; 0 for none.
-        libraries: directories and files with shared libraries and time zones; filled in by the clean parent.
-        base_bytes: address space of the clean parent; filled in by it.
+        libraries: directories and files with shared libraries and time zones; this and what follows is filled in by
+            the clean parent.
+        base_bytes: its address space.
+        gid: its group.
+        proc_fd: a descriptor of /proc, which is not shown any more; -1 where nobody needs it.
     """
 
-    path: list[str]
     modules: list[str]
-    warm_up: str
+    memory_bytes: int
+    cpu_seconds: int
+    max_threads: int
+    truncate: int
+    output_chars: int
+    input_files: list[str]
+    temp_bytes: int
     namespaces: bool
     landlock: bool
     seccomp: bool
+    path: list[str]
+    warm_up: str
     uid: int
-    memory_bytes: int
-    cpu_s: int
-    num_threads: int
-    show_chars: int
-    output_chars: int
     exact: bool
     tells: bool
-    inputs: list[str]
-    temp_bytes: int
     libraries: Sequence[str] = ()
     base_bytes: int = 0
-
-    @classmethod
-    def from_json(cls, text: str) -> Rules:
-        """Reads what the host wrote."""
-        return cls(**json.loads(text))
+    gid: int = -1
+    proc_fd: int = -1
 
     @property
     def readable(self) -> list[str]:
         """All that a node may read."""
-        return [*self.path, *self.libraries, *self.inputs]
+        return [*self.path, *self.libraries, *self.input_files]
 
 
 def enter_file_system(rules: Rules) -> int:
-    """Gives this process a mount namespace that shows Python and nothing else, and another host name.
-
-    Returns:
-        A descriptor of /proc, which is not shown any more; -1 where nobody needs it.
-    """
+    """Gives this process a mount namespace that shows Python alone, and another host name; see `Rules.proc_fd`."""
     proc_fd = os.open("/proc", os.O_PATH | os.O_CLOEXEC) if rules.temp_bytes else -1
     own = kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS
     if os.geteuid() == 0:
@@ -87,9 +74,7 @@ def enter_file_system(rules: Rules) -> int:
 def _enter_user_namespace(flags: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
     kernel.unshare(kernel.CLONE_NEWUSER | flags)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
+    kernel.map_ids(uid, gid)
 
 
 def leave_root(uid: int) -> None:
@@ -108,7 +93,7 @@ def set_limits(rules: Rules) -> None:
     limits = {
         resource.RLIMIT_AS: (rules.base_bytes + rules.memory_bytes,) * 2,
         resource.RLIMIT_CORE: (0, 0),
-        resource.RLIMIT_CPU: (rules.cpu_s, rules.cpu_s + 1),
+        resource.RLIMIT_CPU: (rules.cpu_seconds, rules.cpu_seconds + 1),
         resource.RLIMIT_FSIZE: (rules.temp_bytes,) * 2,
         resource.RLIMIT_MEMLOCK: (0, 0),
         resource.RLIMIT_MSGQUEUE: (0, 0),
@@ -128,7 +113,6 @@ def lock(rules: Rules, hand_over: Callable[[int], None]) -> None:
     """Locks this process and all that it forks in, for good.
 
     Args:
-        rules: the host's orders.
         hand_over: is given the descriptor for the supervisor (`seccomp.listen`), or -1 without seccomp, and must have
             sent it to the supervisor when it returns. By then the limit on open files is still the machine's: the
             kernel compares it with the descriptors that all processes of this user together have on their way.

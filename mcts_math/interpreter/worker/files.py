@@ -1,9 +1,8 @@
 """Folders for temporary files: one for each cell, that no other cell can reach.
 
-A question's sandbox has a small file system of its own at `wire.SCRATCH`. Nobody may list it or create anything in it,
-but the supervisor, which makes a folder for each cell, named by the token of its fork: 64 random bits that its siblings
-do not know. When a cell is done, its files become part of its state's memory and the folder goes; the next cell of the
-branch finds them in its own folder.
+A question's sandbox has a small file system of its own at `wire.SCRATCH`. The supervisor alone may list it or create
+anything in it: a folder for each cell, named by the token of its fork, which its siblings do not know. When a cell is
+done, its files become part of its state's memory and the folder goes; the branch's next cell finds them in its own.
 """
 
 from __future__ import annotations
@@ -25,15 +24,8 @@ _WAIT_S, _PAUSE_S = 1.0, 0.02  # for room that other cells have
 _SPARE_BYTES = 1 << 20
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
-_map = mmap.mmap
-_getcwd, _isdir, _join, _umask, _sleep, _now = (
-    os.getcwd,
-    os.path.isdir,
-    os.path.join,
-    os.umask,
-    time.sleep,
-    time.monotonic,
-)
+_getcwd, _isdir, _join, _umask = os.getcwd, os.path.isdir, os.path.join, os.umask
+_map, _sleep, _now = mmap.mmap, time.sleep, time.monotonic
 
 
 def settle() -> None:
@@ -53,13 +45,10 @@ def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
     Args:
         proc_fd: the machine's /proc, which is not shown here.
         uid, gid: this process's, as they were before it had a user namespace of its own.
-        num_bytes: of each cell. There is room for several, so that none takes that of another.
+        num_bytes: of each cell; there is room for several.
     """
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else these files are root's
-    for name, text in (("uid_map", f"{uid} {uid} 1"), ("setgroups", "deny"), ("gid_map", f"{gid} {gid} 1")):
-        file = os.open(f"self/{name}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc_fd)
-        os.write(file, text.encode())
-        os.close(file)
+    kernel.map_ids(uid, gid, proc_fd)
     os.close(proc_fd)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     options = f"size={wire.SHARES * num_bytes},nr_inodes={wire.SHARES * _MAX_FILES},mode=111"
@@ -122,11 +111,7 @@ class _Spare:
 
 
 class Kept:
-    """The temporary files of a state's branch, in its memory.
-
-    Args:
-        max_bytes: of all of them.
-    """
+    """The temporary files of a state's branch, in its memory; at most `max_bytes`."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -137,8 +122,7 @@ class Kept:
     def put(self) -> None:
         """Puts what the cells before left into the current folder, as its owner may use it, and goes where they were.
 
-        Raises:
-            OSError: ENOSPC, where other cells of the question leave no room for a second.
+        Raises OSError (ENOSPC) where other cells of the question leave no room for a second.
         """
         if not self._files:
             return
@@ -173,9 +157,8 @@ class Kept:
     def take(self, folder: str) -> None:
         """Takes the files of a cell's folder into memory and leaves the folder empty.
 
-        Raises:
-            OSError, MemoryError, RecursionError: they can't be had, are too many or too deep; what the cells before
-                left stays as it was.
+        Raises OSError, MemoryError or RecursionError where they can't be had, are too many or too deep; what the cells
+        before left stays as it was.
         """
         with self._spare:
             if _listdir(folder) or self._files:

@@ -1,8 +1,7 @@
 """How a state waits, and how it forks. On x86-64 by a little machine code, elsewhere by Python.
 
-Each page that a new process touches costs it a copy, and its parent another: measured, 1 to 3 µs. What Python does
-around a fork (locks, hooks, one call after the other) touches 200 of them, half of a trivial step. So a state runs no
-Python while it waits; only the child returns to it.
+Each page that a new process touches costs it a copy, and its parent another. What Python does around a fork (locks,
+hooks, one call after the other) touches 200 of them, half of a trivial step. So a state runs no Python while it waits.
 """
 
 from __future__ import annotations
@@ -155,22 +154,15 @@ def await_order() -> str:
         return _await_by_python()
     hook = None
     if num_other_threads():  # which wait for ever: none is in the child
-        _take_import_lock()
+        # What `PyOS_BeforeFork` does, but for waiting: a thread that has the lock might keep it, and the child resets
+        # it. So it is with the locks for which the hooks wait that programs register for the time before a fork.
+        if not _imp.lock_held():
+            _imp.acquire_lock()
         hook = _child_hook
     _serve(hook)
     while hook is not None and _imp.lock_held():
         _imp.release_lock()
     return _page[_ORDER_AT + 8 : _ORDER_AT + wire.ORDER.size].rstrip(b"\0").decode()
-
-
-def _take_import_lock() -> None:
-    """What `PyOS_BeforeFork` does, but for waiting: a thread that has the lock might keep it, and the child resets it.
-
-    The hooks that programs register for the time before a fork are left out, too: they wait for locks of theirs, which
-    the hooks in the child reset.
-    """
-    if not _imp.lock_held():
-        _imp.acquire_lock()
 
 
 def _await_by_python() -> str:
@@ -186,7 +178,11 @@ def _await_by_python() -> str:
             _write(sock, wire.REPLY.pack(wire.REFUSED, error.errno or 0))
             _exit(0)
         if pid == 0:
-            begin(sock, folder)
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+            take_socket(sock)
+            _chdir(folder)
+            if _write(SOCKET_FD, _HELLO) != len(_HELLO):
+                _exit(0)
             return folder
         _close(sock)
 
@@ -199,15 +195,6 @@ def receive_order() -> tuple[int, str, int]:
         _exit(0)
     token, folder = wire.ORDER.unpack(data)
     return token, folder.rstrip(b"\0").decode(), array.array("i", ancillary[0][2])[0]
-
-
-def begin(sock: int, folder: str) -> None:
-    """What a child does first."""
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    take_socket(sock)
-    _chdir(folder)
-    if _write(SOCKET_FD, _HELLO) != len(_HELLO):
-        _exit(0)
 
 
 def take_socket(socket_fd: int) -> None:

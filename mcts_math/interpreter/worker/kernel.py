@@ -13,6 +13,7 @@ import platform
 import struct
 
 X86_64 = platform.machine() == "x86_64"
+COLUMN = 0 if X86_64 else 1  # of tables of numbers. The host does not start this process on any other machine
 
 CLONE_PARENT = 0x00008000
 CLONE_THREAD = 0x00010000
@@ -47,8 +48,8 @@ _libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctype
 
 
 def number(name: str) -> int:
-    """The number of a system call on this machine. The host does not start this process on any other."""
-    return NR[name][0 if X86_64 else 1]
+    """The number of a system call on this machine."""
+    return NR[name][COLUMN]
 
 
 def _check(result: int, what: str) -> int:
@@ -86,6 +87,15 @@ def prctl(option: int, arg2: int = 0, arg3: int = 0) -> int:
 def unshare(flags: int) -> None:
     """unshare(2)."""
     _check(int(_libc.unshare(ctypes.c_int(flags))), "unshare")
+
+
+def map_ids(uid: int, gid: int, proc_fd: int | None = None) -> None:
+    """Lets a user and a group be what they are in this process's new user namespace; `proc_fd`: /proc, if hidden."""
+    folder = "/proc/self" if proc_fd is None else "self"
+    for name, text in (("uid_map", f"{uid} {uid} 1"), ("setgroups", "deny"), ("gid_map", f"{gid} {gid} 1")):
+        file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc_fd)
+        os.write(file, text.encode())
+        os.close(file)
 
 
 def mount(source: str, target: str, fs_type: str = "", flags: int = 0, data: str = "") -> None:

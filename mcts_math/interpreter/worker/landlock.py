@@ -26,13 +26,8 @@ def abi() -> int:
 def restrict(read_only: Iterable[str], devices: Iterable[str], writable: Iterable[str]) -> None:
     """Lets this process and its children open only what is named, for good; no_new_privs must be set.
 
-    Args:
-        read_only: directories and files that may be read.
-        devices: files that may be read and written.
-        writable: directories in which files and folders may be made, changed and removed.
-
-    Raises:
-        OSError: the kernel has no Landlock.
+    Devices may be read and written; in `writable` directories files and folders may be made, changed and removed.
+    Raises OSError where the kernel has no Landlock.
     """
     version = abi()
     rights = 0

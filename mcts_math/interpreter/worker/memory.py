@@ -1,10 +1,9 @@
 """Makes this process cheap to fork: few mappings, few page-table entries. Optimisations, on which nothing depends.
 
 A fork copies, for each mapping with private pages, a chain as long as the process's line of ancestors, and one
-page-table entry for each page that is present; an exit undoes both. After importing sympy there are 260 mappings and
-15,000 pages, of which a trivial step needs 250. Measured, these were two thirds of its time, and all of its growth
-with depth. So what is imported becomes a file in memory, sealed, and mapped privately: a page that was not touched
-since is not present, and a page that was written to is a copy.
+page-table entry for each page that is present: two thirds of a trivial step's time, and all of its growth with depth.
+So what is imported becomes a file in memory, sealed, and mapped privately: a page that was not touched since is not
+present, and a page that was written to is a copy.
 """
 
 from __future__ import annotations
@@ -66,26 +65,20 @@ def ranges() -> Iterator[Range]:
         yield Range(start, end, fields[1], fields[5].strip() if len(fields) > 5 else "")
 
 
-def make_immortal() -> int:
+def make_immortal() -> None:
     """Makes all objects of this process immortal (PEP 683), where this Python has such. Call it before `gc.freeze`.
 
-    To look at an object is to write to it: its reference count goes up and down, and each page where one does costs a
-    fork its copy. Measured, that is two thirds of the page faults of a cell that works with sympy. The count of an
-    immortal object is never written. That such objects are never freed costs nothing here: this process keeps what it
-    has imported, and its forks would not get the memory back.
-
-    Returns:
-        The number of objects made immortal: 0 on Python 3.11 and older, and where the trick does not take.
+    To look at an object is to write its reference count, and each page where one changes costs a fork its copy: two
+    thirds of the page faults of a cell that works with sympy. The count of an immortal object is never written. That
+    such objects are never freed costs nothing here: this process keeps what it has imported anyway.
     """
     if not _has_immortals():
-        return 0
+        return
     new = gc.get_objects()
-    count = len(_mark(new))
+    _mark(new)
     while new:
         parts = (new[i : i + _NUM_AT_ONCE] for i in range(0, len(new), _NUM_AT_ONCE))
         new = [found for part in parts for found in _mark(_referents(part))]
-        count += len(new)
-    return count
 
 
 def _has_immortals() -> bool:
@@ -174,19 +167,19 @@ def _take_holes(run: list[Range]) -> bool:
     return True
 
 
-def _join(run: list[Range], move: _Mover) -> bool:
+def _join(run: list[Range], move: _Mover) -> None:
     size = run[-1].end - run[0].start
     try:
         image = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     except OSError:  # an old kernel, or a container that forbids it
-        return False
+        return
     try:
         os.ftruncate(image, size)
         rights = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
         shared = _libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, image, 0)
         private = _libc.mmap(None, size, rights, mmap.MAP_PRIVATE, image, 0)
         if _MAP_FAILED in (shared, private) or not _still_there(run):
-            return False
+            return
         _move(run, move, shared, private)
         if _libc.munmap(shared, size):
             raise OSError(ctypes.get_errno(), "munmap of the image")
@@ -194,7 +187,6 @@ def _join(run: list[Range], move: _Mover) -> bool:
         fcntl.fcntl(image, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
     finally:
         os.close(image)
-    return True
 
 
 def _still_there(run: list[Range]) -> bool:

@@ -15,9 +15,8 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 def enter(read_only: Iterable[str], empty: str) -> None:
     """Makes a small read-only root and moves this process into it; needs a mount namespace of its own.
 
-    Args:
-        read_only: absolute paths of directories and files, shown in the same places; missing ones are left out.
-        empty: absolute path of a directory to mount something on.
+    It shows directories and files (absolute paths) in the same places, without those that are missing; and an empty
+    directory to mount something on.
     """
     kernel.mount("none", "/", flags=_REC | _PRIVATE)
     # /proc is there on every Linux, and is not wanted: as good a place to build the new root on as any.
@@ -29,19 +28,13 @@ def enter(read_only: Iterable[str], empty: str) -> None:
     for path in DEVICES:
         _bind(path, base + path, _NOSUID | _NOEXEC)
     os.makedirs(base + empty, 0o755, exist_ok=True)
-    for name, target in _top_level_links():
-        if not os.path.lexists(base + name):
-            os.symlink(target, base + name)
+    for name in ("/lib", "/lib32", "/lib64"):  # by such links the dynamic loader finds its libraries
+        if os.path.islink(name) and not os.path.lexists(base + name):
+            os.symlink(os.readlink(name), base + name)
     kernel.pivot_root(".", ".")
     kernel.umount_detached(".")
     os.chdir("/")
     kernel.mount("none", "/", flags=_REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
-
-
-def _top_level_links() -> list[tuple[str, str]]:
-    """Links such as /lib64 -> usr/lib64, through which the dynamic loader finds its libraries."""
-    names = ("/lib", "/lib32", "/lib64")
-    return [(name, os.readlink(name)) for name in names if os.path.islink(name)]
 
 
 def _without_nested(paths: Iterable[str]) -> list[str]:

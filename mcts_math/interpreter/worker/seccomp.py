@@ -12,14 +12,13 @@ for the user, not the process, and a cell that leaves enough of them there would
 from __future__ import annotations
 
 import ctypes
+import errno
+import signal
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from . import kernel
-
-HARNESS_FORK_FLAGS = kernel.CLONE_PARENT | 17  # 17: SIGCHLD
-"""The clone flags of the harness's own fork: the child becomes the supervisor's, so that one process reaps all."""
+from . import fork, kernel
 
 NOTIFICATION_BYTES = 80
 NOTIF_RECV, NOTIF_SEND = 0xC0502100, 0xC0182101
@@ -29,7 +28,6 @@ _CONTINUE = 1
 
 _SET_MODE_FILTER, _FLAG_NEW_LISTENER = 1, 8
 _RET_KILL, _RET_ERRNO, _RET_NOTIFY, _RET_ALLOW = 0x80000000, 0x00050000, 0x7FC00000, 0x7FFF0000
-EPERM, EAGAIN, ENOSYS = 1, 11, 38
 
 # (x86-64, arm64); -1 where the machine has no such call.
 _ALLOWED = {
@@ -76,7 +74,11 @@ _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ 
 _FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
 _LOCKS = (6, 7, 37, 38)  # F_SETLK F_SETLKW F_OFD_SETLK F_OFD_SETLKW: nobody shares a file, so every lock is free
 _SOCKET_OPTIONS = (2, 3, 4, 7, 8, 38, 39)  # REUSEADDR TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN; none about the host
-_CLONE_FLAGS = (HARNESS_FORK_FLAGS, 0x3D0F00, 0x7D0F00)  # the latter: what glibc and musl pass for a thread
+_CLONE_FLAGS = (
+    fork.STATE_FLAGS | signal.SIGCHLD,
+    0x3D0F00,
+    0x7D0F00,
+)  # the latter: what glibc and musl pass for a thread
 _FUTEX_PRIVATE, _FUTEX_COMMAND = 0x80, 0x7F
 _FUTEX_WAITS, _FUTEX_WAKES = (0, 9), (1, 10)  # FUTEX_WAIT, FUTEX_WAIT_BITSET; FUTEX_WAKE, FUTEX_WAKE_BITSET
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
@@ -102,18 +104,22 @@ def _equal(value: int, jump_true: int, jump_false: int) -> _Op:
     return _Op(0x15, jump_true, jump_false, value)
 
 
-_ERRNO_EPERM = _return(_RET_ERRNO | EPERM)
+_ERRNO_EPERM = _return(_RET_ERRNO | errno.EPERM)
 
 
-def _argument(index: int, high: bool = False) -> _Op:
-    return _load(16 + 8 * index + (4 if high else 0))
+def _argument(index: int) -> _Op:
+    """Loads the low half of an argument."""
+    return _load(16 + 8 * index)
 
 
-def _one_of(index: int, allowed: Sequence[int], answered: Sequence[int] = ()) -> list[_Op]:
-    """Allows the call where the low half of an argument is one of some values, or answers as if done; else EPERM."""
+def _one_of(index: int, allowed: Sequence[int], answered: Sequence[int] = (), mask: int = 0xFFFFFFFF) -> list[_Op]:
+    """Allows the call where the low half of an argument, of it the bits in `mask`, is one of `allowed`.
+
+    Where it is one of `answered`, the call is not made and seems done; else EPERM.
+    """
     actions = dict.fromkeys(allowed, _RET_ALLOW) | dict.fromkeys(answered, _RET_ERRNO)
     tests = [op for value, action in actions.items() for op in (_equal(value, 0, 1), _return(action))]
-    return [_argument(index), *tests, _ERRNO_EPERM]
+    return [_argument(index), _Op(0x54, 0, 0, mask), *tests, _ERRNO_EPERM]
 
 
 def _without(index: int, bits: int) -> list[_Op]:
@@ -123,38 +129,21 @@ def _without(index: int, bits: int) -> list[_Op]:
 
 def _argument_rules() -> dict[str, list[_Op]]:
     """For each checked call, instructions that end in a return on every way through."""
+    only_streams, only_to_kill = _one_of(1, (_SOCK_STREAM,), mask=0x0F), _one_of(1, (_SIGKILL,))
     return {
         # Shared memory would outlive a fork and join siblings; huge pages are a pool of the whole machine.
-        "mmap": [
-            _argument(3),
-            _Op(0x54, 0, 0, _MAP_TYPE_MASK | _MAP_HUGETLB),
-            _equal(_MAP_PRIVATE, 1, 0),
-            _ERRNO_EPERM,
-            _return(_RET_ALLOW),
-        ],
+        "mmap": _one_of(3, (_MAP_PRIVATE,), mask=_MAP_TYPE_MASK | _MAP_HUGETLB),
         "ioctl": _one_of(1, _IOCTLS),
         "fcntl": _one_of(1, _FCNTLS, answered=_LOCKS),
         # Streams only: from a datagram socket one can write to any socket of the machine that has a path.
-        "socketpair": [
-            _argument(0),
-            _equal(_AF_UNIX, 0, 3),
-            _argument(1),
-            _Op(0x54, 0, 0, 0x0F),
-            _equal(_SOCK_STREAM, 1, 0),
-            _ERRNO_EPERM,
-            _return(_RET_ALLOW),
-        ],
+        "socketpair": [_argument(0), _equal(_AF_UNIX, 1, 0), _ERRNO_EPERM, *only_streams],
         "clone": _one_of(0, _CLONE_FLAGS),
         # One may name oneself, and ask to die with one's parent; one may not take that back.
         "prctl": [
             _argument(0),
-            _equal(_PR_SET_NAME, 5, 0),
-            _equal(_PR_GET_NAME, 4, 0),
-            _equal(kernel.PR_SET_PDEATHSIG, 0, 2),
-            _argument(1),
-            _equal(_SIGKILL, 1, 0),
-            _ERRNO_EPERM,
-            _return(_RET_ALLOW),
+            _equal(kernel.PR_SET_PDEATHSIG, 0, len(only_to_kill)),
+            *only_to_kill,
+            *_one_of(0, (_PR_SET_NAME, _PR_GET_NAME)),
         ],
         "getsockopt": _one_of(2, _SOCKET_OPTIONS),
         # Others go by the file that lies at the address, and join cells of different questions. Those that wait are
@@ -167,7 +156,7 @@ def _argument_rules() -> dict[str, list[_Op]]:
             *(_equal(wait, 4 - i, 0) for i, wait in enumerate(_FUTEX_WAITS)),
             *(_equal(wake, 3 - i, 0) for i, wake in enumerate(_FUTEX_WAKES)),
             _ERRNO_EPERM,
-            _return(_RET_ERRNO | EAGAIN),
+            _return(_RET_ERRNO | errno.EAGAIN),
             _return(_RET_ERRNO),
             _return(_RET_ALLOW),
         ],
@@ -176,29 +165,20 @@ def _argument_rules() -> dict[str, list[_Op]]:
         "sendto": _without(3, _MSG_OOB),
         "recvfrom": _without(3, _MSG_OOB),
         "recvmsg": _without(2, _MSG_OOB),
-        "clone3": [_return(_RET_ERRNO | ENOSYS)],  # its flags are in memory, out of a filter's sight; libc falls back
+        # Its flags are in memory, out of a filter's sight; libc falls back.
+        "clone3": [_return(_RET_ERRNO | errno.ENOSYS)],
     }
-
-
-def _column() -> int:
-    return 0 if kernel.X86_64 else 1
 
 
 def listener_program() -> list[_Op]:
     """The first filter: asks the supervisor about each clone, and lets all else pass."""
-    return [
-        _load(0),
-        _equal(_CHECKED["clone"][_column()], 0, 1),
-        _return(_RET_NOTIFY),
-        _return(_RET_ALLOW),
-    ]
+    return [_load(0), _equal(kernel.number("clone"), 0, 1), _return(_RET_NOTIFY), _return(_RET_ALLOW)]
 
 
 def program(files: bool) -> list[_Op]:
     """The second filter, the allow-list. Of two filters the stricter answer counts, and asking is stricter than yes.
 
-    Args:
-        files: allow to make and remove files, where the file system and Landlock allow it too.
+    `files` allows to make and remove files, where the file system and Landlock allow it too.
     """
     ops = [
         _load(4),
@@ -210,18 +190,17 @@ def program(files: bool) -> list[_Op]:
     # The checked calls come first: `mmap` and `clone` are frequent, and a jump over a rule fits in its 8 bits.
     for name, numbers in _CHECKED.items():
         rule = rules[name]
-        ops += [_equal(numbers[_column()], 0, len(rule)), *rule]
+        ops += [_equal(numbers[kernel.COLUMN], 0, len(rule)), *rule]
     for numbers in [*_ALLOWED.values(), *(_FILE_CALLS.values() if files else ())]:
-        if numbers[_column()] >= 0:
-            ops += [_equal(numbers[_column()], 0, 1), _return(_RET_ALLOW)]
+        if numbers[kernel.COLUMN] >= 0:
+            ops += [_equal(numbers[kernel.COLUMN], 0, 1), _return(_RET_ALLOW)]
     return [*ops, _ERRNO_EPERM]
 
 
 def listen() -> int:
     """Puts this process and all its children under the supervisor's decisions; no_new_privs must be set.
 
-    Returns:
-        The descriptor on which the supervisor gets the notifications; hand it over, close it, and call `lock`.
+    Returns the descriptor on which the supervisor gets the notifications; hand it over, close it, and call `lock`.
     """
     return _install(listener_program(), _FLAG_NEW_LISTENER)
 
@@ -249,9 +228,8 @@ class Notification(NamedTuple):
 
 def parse_notification(data: bytes | bytearray) -> Notification:
     """Reads a struct seccomp_notif of a clone call."""
-    fields = _NOTIFICATION.unpack(data)
-    args = fields[6:]
-    return Notification(fields[0], fields[1], args[0], args[4])
+    notification_id, pid, _, _, _, _, flags, _, _, _, token, _ = _NOTIFICATION.unpack(data)
+    return Notification(notification_id, pid, flags, token)
 
 
 def allow(notification: Notification) -> bytes:
@@ -259,6 +237,6 @@ def allow(notification: Notification) -> bytes:
     return _REPLY.pack(notification.id, 0, 0, _CONTINUE)
 
 
-def refuse(notification: Notification, errno: int) -> bytes:
-    """The reply that fails the call."""
-    return _REPLY.pack(notification.id, 0, -errno, 0)
+def refuse(notification: Notification, number: int) -> bytes:
+    """The reply that fails the call with an errno."""
+    return _REPLY.pack(notification.id, 0, -number, 0)

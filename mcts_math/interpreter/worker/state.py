@@ -1,9 +1,8 @@
 """One state of one question's interpreter: a process that waits, and forks itself for each child step.
 
-The same loop runs in all: told to make a step, a process forks; the child takes the socket that came with the order,
-says hello, runs the cell, reports, and then waits as the new state. So a state is never run twice, and siblings are
-different processes. Snippets ran in this process: whatever this module does may have been spoiled by them. That hurts
-their own branch alone, because nothing outside believes a state.
+The same loop runs in all: told to make a step, a process forks; the child says hello, runs the cell, reports, and then
+waits as the new state. Whatever this module does may have been spoiled by the snippets that ran in its process. That
+hurts their own branch alone, because nothing outside believes a state.
 """
 
 from __future__ import annotations
@@ -27,12 +26,7 @@ child_hooks: list[Callable[[], object]] = []  # see `__main__`
 
 
 def serve(socket_fd: int, rules: confine.Rules) -> None:
-    """Waits for orders until the host closes the socket; never returns.
-
-    Args:
-        socket_fd: this process's socket.
-        rules: the host's orders; how observations look, and whether there are folders for temporary files.
-    """
+    """Waits for orders until the host closes the socket, which becomes `fork.SOCKET_FD`; never returns."""
     fork.take_socket(socket_fd)
     # The signals of the clean parent are not those of a program.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -42,7 +36,7 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     variables = vars(module)
     sock = socket.socket(fileno=fork.SOCKET_FD)
     seeds = chance.seeds()
-    style = cell.Style(rules.show_chars, rules.output_chars, rules.exact, _tell if rules.tells else None)
+    style = cell.Style(rules.truncate, rules.output_chars, rules.exact, _tell if rules.tells else None)
     kept = files.Kept(rules.temp_bytes)
     held: list[int] = []
     while True:
@@ -91,17 +85,19 @@ def _forget_threads() -> None:
 
 
 def _read_cell(sock: socket.socket) -> tuple[str, int]:
+    size, seed = wire.CELL.unpack(_receive(sock, wire.CELL.size))
+    return wire.decode_code(_receive(sock, size)), seed
+
+
+def _receive(sock: socket.socket, size: int) -> bytes:
+    """So many bytes, and not one more: a cell may find more there, as the judge's does."""
     data = b""
-    need = wire.CELL.size
-    while len(data) < need:
-        chunk = sock.recv(need - len(data))  # not a byte more: a cell may find more there, as the judge's does
+    while len(data) < size:
+        chunk = sock.recv(size - len(data))
         if not chunk:
             os._exit(0)
         data += chunk
-        if need == wire.CELL.size and len(data) >= need:
-            need += wire.CELL.unpack_from(data)[0]
-    seed: int = wire.CELL.unpack_from(data)[1]
-    return wire.decode_code(data[wire.CELL.size :]), seed
+    return data
 
 
 def _tell(text: str) -> None:

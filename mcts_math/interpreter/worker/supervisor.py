@@ -14,39 +14,28 @@ import os
 import select
 import signal
 import socket
-from typing import NamedTuple
 
 from . import confine, files, fork, kernel, seccomp, state, wire
 
 
-class Owner(NamedTuple):
-    """A descriptor of /proc (-1 for none), and the ids of the sandbox's user outside its user namespace."""
-
-    proc_fd: int
-    uid: int
-    gid: int
-
-
-def main(control: socket.socket, root_fd: int, rules: confine.Rules, owner: Owner) -> None:
+def main(control: socket.socket, root_fd: int, rules: confine.Rules) -> None:
     """Runs a sandbox; never returns.
 
     Args:
         control: connection to the host: READY or BROKEN is sent, permits are received.
         root_fd: socket of the question's first process, whose state is empty.
-        rules: the host's orders.
-        owner: what the clean parent knows that is hidden here.
     """
     try:
         os.setsid()
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
         if rules.temp_bytes:
-            files.mount(*owner, rules.temp_bytes)
+            files.mount(rules.proc_fd, rules.uid, rules.gid, rules.temp_bytes)
         kernel.drop_capabilities(1 << kernel.CAP_DAC_OVERRIDE if rules.temp_bytes else 0)
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         listener = _start_root(control, root_fd, rules)
         control.send(wire.READY)
-        Supervisor(control, listener, rules.num_threads, folders=rules.temp_bytes > 0).run()
+        Supervisor(control, listener, rules.max_threads, folders=rules.temp_bytes > 0).run()
     except BaseException as error:
         report_broken(control, error)
     finally:
@@ -104,7 +93,6 @@ class Supervisor:
     """Decides on the calls that nodes may not make unasked.
 
     Args:
-        control: connection to the host.
         listener: the seccomp listener, or -1.
         num_threads: threads that one process may start.
         folders: make a folder for each cell's temporary files.
@@ -141,10 +129,10 @@ class Supervisor:
 
     def _judge(self, asked: seccomp.Notification) -> bytes:
         if asked.flags & kernel.CLONE_THREAD:
-            return seccomp.allow(asked) if self._allows_thread(asked.pid) else seccomp.refuse(asked, seccomp.EAGAIN)
+            return seccomp.allow(asked) if self._allows_thread(asked.pid) else seccomp.refuse(asked, errno.EAGAIN)
         while asked.token not in self._permits:
             if not self._read_permit():
-                return seccomp.refuse(asked, seccomp.EPERM)
+                return seccomp.refuse(asked, errno.EPERM)
         self._permits.remove(asked.token)
         if self._folders and not files.make(asked.token):
             return seccomp.refuse(asked, errno.ENOSPC)

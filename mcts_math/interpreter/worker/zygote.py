@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 import gc
 import importlib
+import json
 import os
 import select
 import signal
@@ -29,25 +30,20 @@ _REHEARSAL = "```python\nx = 1\nfor i in range(2):\n    print(i / 3)\nprint(x)\n
 
 
 def main(rules_json: str, child_hooks: list[Callable[[], object]]) -> None:
-    """Runs until the host goes.
-
-    Args:
-        rules_json: the host's orders, see `confine.Rules`.
-        child_hooks: what modules want to be called in a child, see `__main__`.
-    """
+    """Runs until the host goes, by its orders (`confine.Rules`); `child_hooks`: see `__main__`."""
     control = socket.socket(fileno=os.dup(_CONTROL_FD))
     parent = os.getppid()
     try:
-        rules, owner = _set_up(confine.Rules.from_json(rules_json))
+        rules = _set_up(confine.Rules(**json.loads(rules_json)))
         state.child_hooks = child_hooks
         control.send(wire.READY)
     except BaseException as error:
         supervisor.report_broken(control, error)
         return
-    _serve(control, rules, owner, parent)
+    _serve(control, rules, parent)
 
 
-def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
+def _set_up(rules: confine.Rules) -> confine.Rules:
     os.umask(0o022)
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
@@ -89,7 +85,7 @@ def _set_up(rules: confine.Rules) -> tuple[confine.Rules, supervisor.Owner]:
     kernel.prctl(kernel.PR_SET_THP_DISABLE, 1)
     proc_fd = confine.enter_file_system(rules) if rules.namespaces else -1
     confine.leave_root(rules.uid)
-    return rules, supervisor.Owner(proc_fd, os.geteuid(), os.getegid())
+    return rules._replace(uid=os.geteuid(), gid=os.getegid(), proc_fd=proc_fd)
 
 
 def _libraries() -> list[str]:
@@ -112,13 +108,13 @@ def _hide(path: list[str]) -> None:
         del sys.path_importer_cache[place]
 
 
-def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner, parent: int) -> None:
+def _serve(control: socket.socket, rules: confine.Rules, parent: int) -> None:
     groups = array.array("i", bytes(4 * _NUM_GROUPS))
-    _rehearse(groups, rules, owner, control)
+    _rehearse(groups, rules, control)
     poll = select.poll()
     poll.register(control, select.POLLIN)
     # A death signal would follow the host's *thread*, which may end long before the host: look for the parent instead.
-    while os.getppid() == parent and _take_turn(poll, control, groups, rules, owner):
+    while os.getppid() == parent and _take_turn(poll, control, groups, rules):
         pass
     for group in filter(None, groups):
         os.kill(group, signal.SIGKILL)
@@ -126,7 +122,7 @@ def _serve(control: socket.socket, rules: confine.Rules, owner: supervisor.Owner
         _reap(groups, wait=True)
 
 
-def _rehearse(groups: array.array[int], rules: confine.Rules, owner: supervisor.Owner, control: socket.socket) -> None:
+def _rehearse(groups: array.array[int], rules: confine.Rules, control: socket.socket) -> None:
     """Takes some turns for which nobody asked, until one more leaves Python's memory as it was.
 
     Where the objects of a cell come to lie must not depend on how many sandboxes there were before: by their addresses
@@ -149,7 +145,7 @@ def _rehearse(groups: array.array[int], rules: confine.Rules, owner: supervisor.
             end, other = socket.socketpair()
             with end, other:
                 socket.send_fds(ours, [wire.NEW], [end.fileno(), other.fileno()])
-            _take_turn(poll, theirs, groups, rules._replace(namespaces=False), owner, wait_for_end)
+            _take_turn(poll, theirs, groups, rules._replace(namespaces=False), wait_for_end)
     for pid in filter(None, groups):
         os.kill(pid, signal.SIGKILL)
     _reap(groups, wait=True)
@@ -160,16 +156,13 @@ def _take_turn(
     control: socket.socket,
     groups: array.array[int],
     rules: confine.Rules,
-    owner: supervisor.Owner,
-    run: Callable[[socket.socket, int, confine.Rules, supervisor.Owner], object] = supervisor.main,
+    run: Callable[[socket.socket, int, confine.Rules], object] = supervisor.main,
 ) -> bool:
-    """Waits a while for an order and carries it out; False where there will be no more.
+    """Waits a while for an order and forks a supervisor; False where there will be no more orders.
 
     Args:
-        poll: waits for `control`.
-        control: where orders come from.
+        poll: waits for `control`, where orders come from.
         groups: the pids of the supervisors, and zeros; changed in place.
-        rules, owner: for the sandbox.
         run: what the supervisor does.
     """
     ready = poll.poll(_PARENT_CHECK_MS)
@@ -177,32 +170,21 @@ def _take_turn(
     if not ready:
         return True
     message, fds, _, _ = socket.recv_fds(control, 64, 2)
-    if len(fds) == 2:
-        _fork_sandbox(control, fds, groups, rules, owner, run)
-    return bool(message)
-
-
-def _fork_sandbox(
-    control: socket.socket,
-    fds: list[int],
-    groups: array.array[int],
-    rules: confine.Rules,
-    owner: supervisor.Owner,
-    run: Callable[[socket.socket, int, confine.Rules, supervisor.Owner], object],
-) -> None:
-    """Forks a supervisor and notes its pid; where the machine refuses, the host is told."""
+    if len(fds) != 2:
+        return bool(message)
     with socket.socket(fileno=fds[0]) as sandbox:
         try:
             pid = fork.clone(kernel.NAMESPACES if rules.namespaces else 0)
-        except OSError as error:
+        except OSError as error:  # the machine refuses
             supervisor.report_broken(sandbox, error)
             pid = -1
         if pid == 0:
             control.close()
-            run(sandbox, fds[1], rules, owner)
+            run(sandbox, fds[1], rules)
     os.close(fds[1])
     if pid > 0:
         _replace(groups, 0, pid)
+    return True
 
 
 def _replace(groups: array.array[int], old: int, new: int) -> None:
