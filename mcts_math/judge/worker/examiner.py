@@ -86,7 +86,7 @@ class Examination:
         names["__tests__"] = runner
         if isinstance(self._place, Peer):
             place = self._place
-            texts.watch(tests.module, self._of_code, lambda: place.called)
+            runner.template = texts.watch(tests.module, self._of_code, lambda: place.called)
         self._run_module(tests, names)
         for name, test in units.find(names, tests, candidate, lambda: bool(self._place.given)):
             runner.run(name, test)
@@ -104,8 +104,13 @@ class Examination:
             raise
         except BaseException as error:
             self._skipped = units.is_skip(error)
-            if not self._skipped:
-                self.runner.record("the tests", error)
+            if self._skipped:
+                return
+            left = self.runner.lost() if units.is_success(error, tests.module) else error
+        else:
+            left = self.runner.lost()
+        if left is not None:
+            self.runner.record("the tests", left)
 
     def _conclude(self, tests: suite.Suite) -> NoReturn:
         fault = self._place.fault()

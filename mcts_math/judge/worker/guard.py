@@ -42,7 +42,10 @@ class Guard:
         called: an entry point was called.
         given: as of a `Peer`; here all can be handed over.
         shared: classes of the prompt by name; the tests get the code's, if it has them.
+        gave_catcher: as of a `Peer`; here nobody sees what the code gives.
     """
+
+    gave_catcher = False
 
     def __init__(self) -> None:
         self.called = False

@@ -52,6 +52,7 @@ class Peer:
         careful: the other side is not believed.
         broken: why nothing can be said here any more; "" where it can.
         called: an entry point was called.
+        gave_catcher: a class by which a failed assert is caught has come as a value.
         given: to what runs now, by the code: 0 nothing, 1 objects or None, 2 data; the tests may have made more of it.
         shared: classes of the prompt by name: each side has its own. They cross as that name; their objects pass for
             objects of the receiver's class, whose methods compare them; members of an enum become its members.
@@ -73,7 +74,7 @@ class Peer:
         self._methods: frozenset[str] = frozenset()  # names of entry points that are methods
         self._deadline: float | None = None  # of the test that runs, by `time.monotonic`
         self._last: float | None = None  # when it has ended, whatever the other side does
-        self.called = self._stored = False
+        self.called = self.gave_catcher = self._stored = False
         self.given = 0
         self.shared: dict[str, type[Any]] = {}
         self._copies = Copies(self._objects.refer, self._objects.show, tells_all=careful)

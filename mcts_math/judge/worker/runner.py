@@ -50,6 +50,8 @@ class Runner:
         self.tests: list[tuple[str, bool, str]] = []
         self.num_tests = self.num_passed = self.num_checks = 0
         self.failure = ""
+        self.template: Callable[[Any, str], Any] = getattr  # `x.format` of the tests
+        self._left: BaseException | None = None  # what left a check of the test that runs
 
     def record(self, name: str, error: BaseException | None) -> None:
         """Keeps what came of a test. Raises Failed where it is the last one."""
@@ -84,7 +86,7 @@ class Runner:
 
     def run(self, name: str, test: Callable[[], Any]) -> None:
         """Runs a test; the asserts of `check` that were recorded on the way stand for it."""
-        before, given = self.num_tests, self._place.given
+        before, given, self._left = self.num_tests, self._place.given, None
         try:
             with self.begin():
                 units.finish(test())
@@ -94,10 +96,14 @@ class Runner:
             if not units.is_skip(error):
                 self.record(name, error)
         else:
-            if self.num_tests == before:
-                self.record(name, None)
+            if self.num_tests == before or self.lost() is not None:
+                self.record(name, self.lost())
         finally:
             self._place.given = given  # see `case`
+
+    def lost(self) -> BaseException | None:
+        """What left a check of the test that has run, where a class of the code may have caught it."""
+        return self._left if self._place.gave_catcher else None
 
     def explain(self, error: BaseException) -> str:
         """An exception, and the innermost line of the tests that it went through."""
@@ -136,6 +142,7 @@ class Runner:
             yield
         except BaseException as error:
             settle(error)
+            self._left = self._left or error
             raise
         finally:
             self._place.given = given  # see `case`

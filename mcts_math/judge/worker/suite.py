@@ -8,13 +8,15 @@ import itertools
 import re
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
+from .formats import FORMATS
 from .source import Names, Verdict, names_of
 
 _ARRAYS = re.compile(r"\b(?:numpy|np)\b|\.(?:all|any|sum|max|min|mean|shape|size|dtype)\b")
 _CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
 _FINAL = ("assert", "fail")
+_RAISES = ("raises", "assertraises", "assertraisesregex")
 _CHECKS = ("assert", "fail", "raises", "warns", "expect", "verify", "check")
 
 
@@ -51,7 +53,15 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     visit_FunctionDef = visit_AsyncFunctionDef = _within  # noqa: N815 - names of ast
-    visit_Try = visit_TryStar = visit_With = visit_AsyncWith = _within  # noqa: N815
+    visit_Try = visit_TryStar = visit_AsyncWith = _within  # noqa: N815
+
+    def visit_With(self, node: ast.With) -> Any:
+        self._within(node)
+        return _finally(node) if any(_named(item.context_expr) in _RAISES for item in node.items) else node
+
+    def visit_Raise(self, node: ast.Raise) -> Any:
+        self.generic_visit(node)
+        return _finally(node) if _name(getattr(node.exc, "func", node.exc)) == "assertionerror" else node
 
     def visit_Assert(self, node: ast.Assert) -> Any:
         self.generic_visit(node)
@@ -63,9 +73,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         self.generic_visit(node)
-        if _final(node) is None:
-            return node
-        return ast.copy_location(ast.With([ast.withitem(_call("final", []))], [node]), node)
+        return node if _final(node) is None else _finally(node)
 
     def visit_Compare(self, node: ast.Compare) -> Any:
         self.generic_visit(node)
@@ -80,6 +88,15 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id in self._guards:
             node.func = ast.copy_location(_call("kept", [node.func]), node.func)
         return node
+
+    def visit_MatchValue(self, node: ast.MatchValue) -> Any:
+        return node  # a pattern has no calls
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        self.generic_visit(node)
+        if node.attr not in FORMATS or not isinstance(node.ctx, ast.Load):
+            return node
+        return ast.copy_location(_call("template", [node.value, ast.Constant(node.attr)]), node)
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         called = any(isinstance(child, ast.Call) for child in ast.walk(node))
@@ -98,6 +115,11 @@ def _catches(items: list[ast.withitem]) -> bool:
 
 def _call(name: str, args: list[ast.expr]) -> ast.Call:
     return ast.Call(ast.Attribute(ast.Name("__tests__", ast.Load()), name, ast.Load()), args, [])
+
+
+def _finally(node: ast.stmt) -> ast.With:
+    """A statement within `__tests__.final()`."""
+    return ast.copy_location(ast.With([ast.withitem(_call("final", []))], [node]), node)
 
 
 def read(source: str, compares: bool, guarded: set[str]) -> Suite:
@@ -188,18 +210,29 @@ def _decorated(suite: Suite) -> Iterator[ast.AST]:
 
 
 def _may_fail(node: ast.AST) -> bool:
-    is_check = isinstance(node, ast.Call) and (_named(node).startswith(_CHECKS) or _named(node) == "exit")
-    return is_check or isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node))
+    is_check = isinstance(node, ast.Call) and _named(node).startswith(_CHECKS)
+    if is_check or isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node)):
+        return True
+    return is_exit(node) and any(not isinstance(arg, ast.Constant) or arg.value for arg in node.args)
+
+
+def is_exit(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether a node is a call that makes an exit of the tests: `sys.exit(…)`, `SystemExit(…)`."""
+    return isinstance(node, ast.Call) and _named(node) in ("exit", "quit", "systemexit")
 
 
 def _is_constant(node: ast.expr) -> bool:
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
-def _named(call: ast.expr) -> str:
+def _named(call: ast.AST) -> str:
     """The name that is called, in small letters; "" where it has none."""
-    function = getattr(call, "func", None)
-    name: str = getattr(function, "attr", getattr(function, "id", ""))
+    return _name(getattr(call, "func", None))
+
+
+def _name(value: ast.AST | None) -> str:
+    """The last name of `a.b` or `b`, in small letters; "" of all else."""
+    name: str = getattr(value, "attr", getattr(value, "id", ""))
     return name.lower().lstrip("_")
 
 
