@@ -207,6 +207,7 @@ UNRUN: list[Lie] = [
 ]  # fmt: skip
 """Tests that the code takes away."""
 
+_WORK = "import time\nend = time.process_time() + 2\nwhile time.process_time() < end: pass"
 STILL_EVIDENCE: list[Kind] = [
     ("a decorated test", _f("calls = []\n@f\ndef test_a():\n    calls.append(1)\n    assert calls == [1]"), "def f(g):\n    def w():\n        try: g()\n        except ValueError: pass\n        else: return\n    return lambda: [g.__globals__ if 0 else None] and None" if False else "n = []\ndef f(g):\n    def w(): return g()\n    return w", "def f(g): return None"),
     ("what should have raised", _f("def check(candidate):\n    try:\n        candidate(-1)\n        assert False\n    except ValueError:\n        pass"), "def f(x): raise ValueError", "def f(x): return x"),
@@ -223,6 +224,7 @@ STILL_EVIDENCE: list[Kind] = [
     ("checks that stand in no line of their own", _f("import unittest\nclass T(unittest.TestCase):\n    def test_a(self): return self.assertEqual(f(1), 1)"), "def f(x): return x", "def f(x): return 2"),
     *((f"an exit of the tests: {way}", _f(f"import sys\ndef test_a():\n    assert f(1) == 2\ndef main():\n    test_a()\n    return {status}\nif __name__ == '__main__':\n    {way}"), INC, wrong) for way in ("sys.exit(main())", "raise SystemExit(main())", "exit(main())") for status in (0, None) for wrong in (DEC, "import sys\ndef f(x): sys.exit(0)")),
     *((f"an exit of the tests that counts: {way}", _f(f"import sys\n{way}"), INC, wrong) for way in ("sys.exit(sum(f(x) != x + 1 for x in range(3)))", "if f(1) != 2: sys.exit('no')\nsys.exit()", "if f(1) == 1: sys.exit(0)\nassert f(1) == 2") for wrong in ("def f(x): return x", "def f(x): raise SystemExit(0)")),
+    *((f"time that the tests take for themselves: {where}", _f(test.format(_WORK), timeout_s=0.2, isolation="two_processes"), INC, "def f(x):\n    while x == 2: pass\n    return x + 1") for where, test in (("between", "assert f(1) == 2\n{0}\nassert f(2) == 3"), ("around", "{0}\nassert f(2) == 3\n{0}"))),
     ("a raise of the tests", _f("def check(candidate):\n    if candidate(2) != 4: raise Exception('no')"), "def f(x): return x * x", "def f(x): return x"),
 ]  # fmt: skip
 

@@ -20,8 +20,9 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from . import equal, source, suite, texts, units
-from .acts import allowed, describe, end_after
+from .acts import allowed, describe
 from .candidate import new_module
+from .clock import end_after
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner

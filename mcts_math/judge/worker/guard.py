@@ -21,8 +21,9 @@ from types import FrameType
 from typing import Any
 from unittest import TestCase
 
-from .acts import Stranger, agrees, describe, holds_all, limited
+from .acts import Stranger, agrees, describe, holds_all
 from .candidate import Program, new_module, run_sources
+from .clock import limited
 from .source import Verdict
 from .values import FROZEN, MUTABLE, PLAIN, base_of
 

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from . import equal, suite, units
-from .acts import RemoteError, calls_of, describe, limited, note_refusal
+from .acts import RemoteError, calls_of, describe, note_refusal
+from .clock import limited
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .settled import settle
@@ -99,7 +100,12 @@ class Runner:
             if self.num_tests == before or self.lost() is not None:
                 self.record(name, self.lost())
         finally:
-            self._place.given = given  # see `case`
+            self._end(given)
+
+    def _end(self, given: int) -> None:
+        """Of what a test asked the code for nothing is left, and nothing later made of it; nor is its clock."""
+        self._place.given = given
+        self.begin()
 
     def lost(self) -> BaseException | None:
         """What left a check of the test that has run, where a class of the code may have caught it."""
@@ -130,7 +136,7 @@ class Runner:
         except BaseException as error:
             failure = error
         finally:
-            self._place.given = given  # of what it asked the code for nothing is left, and nothing later made of it
+            self._end(given)
         self.record(self._lines[line - 1].strip(), failure)
 
     @contextmanager
@@ -145,7 +151,7 @@ class Runner:
             self._left = self._left or error
             raise
         finally:
-            self._place.given = given  # see `case`
+            self._place.given = given  # see `_end`
 
     def compare(self, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
         """A comparison of the tests."""
