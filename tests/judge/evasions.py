@@ -225,6 +225,13 @@ STILL_EVIDENCE: list[Kind] = [
     *((f"an exit of the tests: {way}", _f(f"import sys\ndef test_a():\n    assert f(1) == 2\ndef main():\n    test_a()\n    return {status}\nif __name__ == '__main__':\n    {way}"), INC, wrong) for way in ("sys.exit(main())", "raise SystemExit(main())", "exit(main())") for status in (0, None) for wrong in (DEC, "import sys\ndef f(x): sys.exit(0)")),
     *((f"an exit of the tests that counts: {way}", _f(f"import sys\n{way}"), INC, wrong) for way in ("sys.exit(sum(f(x) != x + 1 for x in range(3)))", "if f(1) != 2: sys.exit('no')\nsys.exit()", "if f(1) == 1: sys.exit(0)\nassert f(1) == 2") for wrong in ("def f(x): return x", "def f(x): raise SystemExit(0)")),
     *((f"time that the tests take for themselves: {where}", _f(test.format(_WORK), timeout_s=0.2, isolation="two_processes"), INC, "def f(x):\n    while x == 2: pass\n    return x + 1") for where, test in (("between", "assert f(1) == 2\n{0}\nassert f(2) == 3"), ("around", "{0}\nassert f(2) == 3\n{0}"))),
+    *((f"a loop with {says}", _f(f"import unittest, sys\nclass T(unittest.TestCase):\n    def test_a(self):\n        for v in f(2):\n            if v != 2:\n                n = v\n                {says}"), "def f(n): return [2] * n", wrong) for says in ("raise ValueError", "self.fail()", "assert False", "sys.exit(1)") for wrong in ("def f(n): return []", "def f(n): return [3]")),
+    *((f"a loop that right code never goes around: {test}", _f(test), "def f(x):\n    if x < 0: raise ValueError\n    return list(range(x))", "def f(x): return [1]") for test in (
+        "try:\n    for v in f(-1):\n        if v != 2: raise Exception\nexcept ValueError: pass",
+        "for x in (-1, -2):\n    try: r = f(x)\n    except ValueError: continue\n    if r != 2: raise Exception",
+        "for v in f(0): raise Exception",
+        "for v in f(0):\n    if v: raise Exception\nif f(1) != [0]: raise Exception",
+    )),
     ("a raise of the tests", _f("def check(candidate):\n    if candidate(2) != 4: raise Exception('no')"), "def f(x): return x * x", "def f(x): return x"),
 ]  # fmt: skip
 

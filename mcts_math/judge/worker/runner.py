@@ -139,6 +139,10 @@ class Runner:
             self._end(given)
         self.record(self._lines[line - 1].strip(), failure)
 
+    def count(self) -> None:
+        """Notes that a check is run that the tests have written as an `if`."""
+        self.num_checks += 1
+
     @contextmanager
     def final(self) -> Iterator[None]:
         """What a check of the tests runs in that is no test of its own: the code can't catch what leaves it."""

@@ -41,8 +41,8 @@ class Suite(NamedTuple):
 class _Rewriter(ast.NodeTransformer):
     """Puts asserts into `with __tests__.case(line)` or `.final()`, and comparisons into the hands of `__tests__`."""
 
-    def __init__(self, compares: bool, guarded: set[str]) -> None:
-        self._compares, self._guards = compares, guarded
+    def __init__(self, compares: bool, guarded: set[str], module: ast.Module) -> None:
+        self._compares, self._guards, self._looped = compares, guarded, set(_looped(module))
         self._depth = 0  # within what may catch a failure: functions other than `check`, `try`, `with raises(…)`
 
     def _within(self, node: Any) -> Any:
@@ -58,6 +58,10 @@ class _Rewriter(ast.NodeTransformer):
     def visit_With(self, node: ast.With) -> Any:
         self._within(node)
         return _finally(node) if any(_named(item.context_expr) in _RAISES for item in node.items) else node
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.generic_visit(node)
+        return [ast.copy_location(ast.Expr(_call("count", [])), node), node] if node in self._looped else node
 
     def visit_Raise(self, node: ast.Raise) -> Any:
         self.generic_visit(node)
@@ -145,7 +149,8 @@ def read(source: str, compares: bool, guarded: set[str]) -> Suite:
         if ">>>" in node.value.value
     ]
     try:
-        changed = ast.fix_missing_locations(_Rewriter(compares, guarded).visit(ast.parse(source)))
+        tree = ast.parse(source)
+        changed = ast.fix_missing_locations(_Rewriter(compares, guarded, tree).visit(tree))
         code = compile(changed, "<tests>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise Verdict("bad_problem", f"`test` is not Python: {error}") from None
@@ -187,18 +192,33 @@ def can_fail(node: ast.Assert) -> bool:
 
 
 def counted(suite: Suite) -> set[ast.AST]:
-    """What is counted where it runs: asserts and calls of `assert…` that stand alone.
+    """What is counted where it runs: asserts, calls of `assert…` that stand alone, and a loop's `if` that fails.
 
     What says no more than that the tests have failed (`assert False`, `self.fail()`) is not run for right values. Of
     what the code decorates nobody knows whether it was run.
     """
     found = {node for kept in _decorated(suite) for node in ast.walk(kept) if _may_fail(node)}
+    found |= {node for check in _looped(suite.module) for last in check.body for node in ast.walk(last)}
     for node in ast.walk(suite.module):
         if isinstance(node, ast.Assert) and can_fail(node) and not _is_constant(node.test):
             found.add(node)
         elif isinstance(node, ast.Expr) and (call := _final(node)) is not None and not _named(call).startswith("fail"):
             found.add(call)
     return found
+
+
+def _looped(module: ast.Module) -> Iterator[ast.If]:
+    """Statements as `if x != 2: raise ValueError` that are run for each item of a loop.
+
+    Where something is caught, right code may end a loop before its first item.
+    """
+    catching = [node for node in ast.walk(module) if {"handlers", "items"} & {*node._fields}]  # `try`, `with`
+    left_out = {node for outer in catching for node in ast.walk(outer)}
+    for loop in ast.walk(module):
+        if isinstance(loop, (ast.For, ast.AsyncFor)) and left_out.isdisjoint(ast.walk(loop)):
+            for node in loop.body:
+                if isinstance(node, ast.If) and any(map(_may_fail, ast.walk(node.body[-1]))):
+                    yield node
 
 
 def _decorated(suite: Suite) -> Iterator[ast.AST]:
