@@ -179,11 +179,6 @@ class RemoteError(Exception):
     """The other side raised what would here mean something else: the end of a loop, a skipped test."""
 
 
-def of_class(kind: type[Any], name: str) -> Any:
-    """`__name__` or `__module__` of a class, whatever its own class says."""
-    return vars(type)[name].__get__(kind)
-
-
 def calls_of(error: BaseException) -> list[tuple[str, int]]:
     """File and line of each call that an exception went through, the innermost last; whatever the exception says."""
     trace = vars(BaseException)["__traceback__"].__get__(error)
@@ -195,8 +190,8 @@ def describe(error: BaseException) -> str:
     try:
         text = str(error)[:_MAX_TEXT]
     except BaseException as other:  # it ends the process, takes too long, breaks the connection: the test failed before
-        text = f"(its text raised {of_class(type(other), '__name__')})"
-    name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else of_class(type(error), "__name__")
+        text = f"(its text raised {access.of_class(type(other), '__name__')})"
+    name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else access.of_class(type(error), "__name__")
     notes = own(error).get("__notes__")
     is_refusal = type(notes) is list and [*map(type, notes)] == [str] and notes[0] == _NO_PROCESSES
     hint = _NO_PROCESSES if is_refusal else ""

@@ -24,6 +24,7 @@ from unittest import TestCase
 from .acts import Stranger, agrees, describe, holds_all
 from .candidate import Program, new_module, run_sources
 from .clock import limited
+from .parts import is_array
 from .source import Verdict
 from .values import FROZEN, MUTABLE, PLAIN, base_of
 
@@ -198,7 +199,7 @@ class _Counted:
 
 def _holds_objects(value: Any) -> bool:
     """Whether a value is an array of numpy with any objects in it."""
-    return type(value).__name__ == "ndarray" and type(value).__module__ == "numpy" and value.dtype.kind == "O"
+    return is_array(type(value)) and value.dtype.kind == "O"
 
 
 def _run_and_forget(program: Program, stdin: str) -> str:

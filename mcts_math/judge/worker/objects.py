@@ -57,9 +57,9 @@ class Objects:
             return values.pack(value.kind) or known or self._describe(value.kind)
         if isinstance(value, remote.RemoteType) or isinstance(kind, remote.RemoteType):
             return "yours", (remote.number_of(value),)
-        shared = {kind: name for name, kind in self._peer.shared.items()}
-        if isinstance(value, enum.Enum) and kind in shared:
-            return "member", (shared[kind], value.value)
+        shared = self._shared_name(kind)
+        if isinstance(value, enum.Enum) and shared:
+            return "member", (shared, value.value)
         if isinstance(value, enum.Enum) and _is_known(kind) and value.name in kind.__members__:
             return "known member", (kind.__module__, kind.__qualname__, value.name)
         known = self._refer_class(value) if isinstance(value, type) else None
@@ -86,13 +86,15 @@ class Objects:
         known = self._refer_class(kind) if issubclass(kind, BaseException) else None
         return tuple(known[1]) if known and known[0] == "exception" else self._kinds.setdefault(kind, _Kind(kind))
 
+    def _shared_name(self, kind: Any) -> str:
+        return next((name for name, known in self._peer.shared.items() if known is kind), "")
+
     def _refer_class(self, kind: Any) -> tuple[str, Any] | None:
         """How a class is written that both sides have, or one of the other side."""
         if isinstance(kind, remote.RemoteType):
             return "yours", (remote.number_of(kind),)
-        names = [name for name, known in self._peer.shared.items() if known is kind]
-        if names:
-            return "shared", (names[0],)
+        if shared := self._shared_name(kind):
+            return "shared", (shared,)
         known = [f"{c.__module__}.{c.__qualname__}" for c in kind.__mro__ if _is_known_error(c)]
         return ("exception", known) if known and _is_known_error(kind) else None
 

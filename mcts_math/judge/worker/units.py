@@ -19,7 +19,8 @@ import unittest
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .acts import calls_of, describe, of_class
+from .access import of_class
+from .acts import calls_of, describe
 from .remote import RemoteType, is_object
 from .source import Verdict
 from .suite import Suite, is_exit
