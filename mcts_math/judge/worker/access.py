@@ -23,9 +23,9 @@ _SHUT = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType,
 """Types whose objects lead to all that their process has: nothing may be asked of them."""
 _LIBRARY = (
     "abc array collections datetime decimal enum fractions io _io ipaddress itertools numbers operator _operator "
-    "pathlib queue _queue random _random re statistics uuid threading _thread typing weakref _weakref _weakrefset zoneinfo "
-    "hashlib _hashlib asyncio.locks asyncio.queues concurrent.futures csv _csv unittest.mock numpy pandas tempfile "
-    "urllib.parse sympy"
+    "pathlib queue _queue random _random re statistics uuid threading _thread typing weakref _weakref _weakrefset "
+    "zoneinfo hashlib _hashlib asyncio.locks asyncio.queues concurrent.futures csv _csv unittest.mock numpy pandas "
+    "tempfile urllib.parse sympy"
 )
 _MODULES = tuple(_LIBRARY.split(" "))
 """Modules, with those within, whose types are open: their methods steer nothing and look behind nothing."""

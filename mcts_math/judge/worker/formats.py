@@ -38,15 +38,16 @@ class Formats:
 
         string.Formatter.get_field = get_field  # type: ignore[method-assign, assignment]
 
-    def _may(self, field: str) -> bool:
-        return "." not in field or not self._has_come() or self._is_own(field)
+    def _may(self, text: str) -> bool:
+        """Whether a format, or a field of one, asks for no attributes, or is of the tests."""
+        return "." not in text or not self._has_come() or self._is_own(text)
 
     def method(self, value: Any, name: str) -> Any:
         """`value.format` or `value.format_map`; of a text of the code, what the library has for it in Python."""
         if value is str:
             return lambda text, *args, **kwargs: self.method(text, name)(*args, **kwargs)
         found = getattr(value, name)
-        if not isinstance(value, str) or getattr(type(value), name) is not getattr(str, name):
+        if not isinstance(value, str) or getattr(type(value), name) is not getattr(str, name) or self._may(value):
             return found
 
         def call(*args: Any, **kwargs: Any) -> Any:
