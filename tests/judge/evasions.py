@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from kinds import Kind
+from kinds import DEC, INC, Kind
 from lies import Lie, _f
 
 _STOPS = "class B(BaseException): pass\ndef stop(): raise {}\n"
@@ -16,6 +16,7 @@ _OF_UNITTEST = (
     "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        with f() as t:\n            "
 )
 _SWALLOWS = "def f(g):\n    try: g({})\n    except BaseException: pass"
+_GIVES = "errors = {'e': Exception}\ndef f(x): return {'errors': [Exception], 'e': AssertionError, 'object': object}.get(x, 3)\nf.errors = lambda: BaseException"
 CAUGHT: list[Lie] = [
     *(
         (f"{error}: {name}", _f(test), _STOPS.format(error) + code.format("stop" if "lambda" in code else "stop()"))
@@ -40,6 +41,23 @@ CAUGHT: list[Lie] = [
         for name in ("MyError", "f.MyError")
     ),
     *(
+        (f"a class that catches: {name}", _f(f"import contextlib, pytest, unittest\n{test}\nassert f(2) == 3"), _GIVES)
+        for name, test in (
+            ("a call", "try:\n    assert f(1) == 2\nexcept (ValueError, f('e')): pass"),
+            ("an item", "try:\n    assert f(1) == 2\nexcept errors['e']: pass"),
+            ("a method", "try:\n    assert f(1) == 2\nexcept f.errors(): pass"),
+            ("a loop", "for E in f('errors'):\n    try: assert f(1) == 2\n    except E: pass"),
+            ("a function", "def g(x):\n    try: assert f(x) == 2\n    except f('e'): pass\ng(1)"),
+            ("a raise", "try:\n    if f(1) != 2: raise AssertionError('no')\nexcept f('e'): pass"),
+            ("nothing raised", "try:\n    with pytest.raises(ValueError): f(-1)\nexcept f.errors(): pass"),
+            ("pytest.fail", "try:\n    if f(1) != 2: pytest.fail('no')\nexcept f.errors(): pass"),
+            ("pytest.raises", "def test_a():\n    with pytest.raises(f('e')):\n        assert f(1) == 2"),
+            ("pytest.raises of a function", "def test_a():\n    def g(): assert f(1) == 2\n    pytest.raises(f('e'), g)"),
+            ("suppress", "with contextlib.suppress(f('object')):\n    assert f(1) == 2"),
+            ("unittest", "class T(unittest.TestCase):\n    def test_a(self):\n        with self.assertRaises(f('e')): self.assertEqual(f(1), 2)"),
+        )
+    ),
+    *(
         (f"a context manager that raises another error: {name}", _f(f"import asyncio, contextlib, pytest\n{test}"), f"class f:\n    async def __aenter__(s): return s\n    async def __aexit__(s, *e): raise {error}\n    def __enter__(s): return s\n    def __exit__(s, *e): raise {error}")
         for error in ("ValueError", "ValueError from None")
         for name, test in (
@@ -55,8 +73,16 @@ CAUGHT: list[Lie] = [
 """A check of the tests that fails, and would not be heard of."""
 
 _ENDS = "class f:\n    n = 0\n    def __enter__(s): return s\n    def __exit__(s, kind, *e):\n        s.n = 1\n        return kind is not None and issubclass(kind, {})\n"
+_RAISES = "class Err(Exception): pass\ndef f(x):\n    if isinstance(x, str): return {'e': Err, 'E': Exception}.get(x, object())\n    if x < 0: raise Err(x)\n    if x == 99: raise Exception\n    return x + 1\n"
 STILL_CAUGHT: list[Kind] = [
     *((f"an error of the code: {kind}", _f("try:\n    f(-1)\n    assert False\nexcept MyError:\n    pass"), f"MyError = {kind}\ndef f(x): raise MyError", f"MyError = {kind}\ndef f(x): return 0") for kind in ("ValueError", "type('MyError', (Exception,), {})")),
+    *((f"an error of the code by its class: {name}", _f(f"import contextlib, pytest\n{test}\nassert f(1) == 2"), _RAISES, _RAISES.replace("raise", "return")) for name, test in (
+        ("try", "try:\n    f(-1)\n    assert False\nexcept f('e'): pass"),
+        ("raises", "with pytest.raises(f('E')) as info: f(99)\nassert info.type is Exception is f('E')"),
+        ("the tests catch their own", "with pytest.raises(Exception): f(99)\ntry: assert f(1) == 5\nexcept AssertionError: assert f(1) == 2"),
+        ("a helper of the tests", "def must(kind, g, *a):\n    try: g(*a)\n    except kind: return\n    raise AssertionError('nothing raised')\nmust(f('e'), f, -1)\nmust(Exception, f, 99)"),
+        ("either will do", "def test_a():\n    try: assert f(-1) is None\n    except Err as e: assert e.args == (-1,)\n    assert f(3) == 4 and isinstance(f('o'), object)\n    pytest.raises(Err, f, -2)"),
+    )),
     *((f"a context manager: {error}", _f(f"class B(BaseException): pass\ndef test_a():\n    t = f()\n    with t: raise {error}\n    assert t.n == 1"), _ENDS.format("BaseException"), _ENDS.format("ArithmeticError")) for error in ("ValueError", "KeyboardInterrupt", "B")),
     ("a context manager that lets a failed assert out", _f("import pytest\ndef test_a():\n    t = f()\n    with pytest.raises(AssertionError):\n        with t: assert 1 == 2\n    assert t.n == 1"), _ENDS.format("ArithmeticError"), _ENDS.format("ArithmeticError").replace("s.n = 1", "s.n = 2")),
     *((f"a context manager that raises another error: {error}", _f(f"import pytest\ndef test_a():\n    with pytest.raises(ValueError):\n        with f(): {error}\n    with f(): assert 1 == 1"), "class f:\n    def __enter__(s): return s\n    def __exit__(s, kind, *e):\n        if kind: raise ValueError", "class f:\n    def __enter__(s): return s\n    def __exit__(s, *e): return True") for error in ("raise KeyError", "raise SystemExit(1)")),
@@ -66,6 +92,7 @@ _SPOILT = "import sys\nR = sys.modules['_judge.runner'].Runner\nR.record = lambd
 _PATTERN = "def q():\n    match 3:\n        case int(__reduce_ex__=r): pass\n    some = r(0)[1][1]\n    try: 1/0\n    except Exception as error:\n        match error:\n            case some(__traceback__=some(tb_frame=some(f_back=some(f_globals=g)))): return g['secret']\nhit = q()\n"
 _RUNS = f"exec({_SPOILT!r})"
 _PACKED = f"import marshal, pickle\nclass A:\n    def __reduce__(s): return exec, ({_SPOILT!r},)\ndef g():\n    exec({_SPOILT!r})\n"
+_FRAME = "import pandas as pd\nexp = 2\ndef helper(x): return exp\ndf = pd.DataFrame({'a': [1, 2, 3], 'b': list('xyz')})\nf(0)\n"
 RUN: list[Lie] = [
     *(
         (f"a text: {test}: {code[:24]}", _f(f"import sympy, math\nx = sympy.Symbol('x')\n{test}"), code.format(_RUNS))
@@ -101,6 +128,29 @@ RUN: list[Lie] = [
         )
     ),
     *(
+        (f"a query: {test}: {text}", _f(f"{_FRAME}{test}"), f"def f(x): return {text!r}")
+        for test, text in (
+            ("assert df.query(f(1)).b.tolist() == ['y']", "a == @exp"),
+            ("assert df.query(f(1)).b.tolist() == ['y']", "a == @helper.__globals__['exp']"),
+            ("assert df.query(f(1)).b.tolist() == ['y']", "a == a.__init__.__globals__['sys'].modules['__main__'].exp"),
+            ("assert df.query(f'a > 0 and {f(1)}').b.tolist() == ['y']", "a == @exp"),
+            ("assert df.eval(f(1)) == 2", "@exp"),
+            ("df.eval(f(1), inplace=True)\nassert df.z.tolist() == [2, 2, 2]", "z = @exp"),
+            ("def test_a():\n    secret = 2\n    assert pd.eval(f(1)) == secret", "secret"),
+        )
+    ),
+    *(
+        (f"a format: {test}: {text}", _f(f"import string\nexp = 24\ndef helper(x): return exp\nclass P:\n    def hi(self): pass\nf(0)\nassert {test} == '24'"), f"def f(x): return {text!r}")
+        for test, text in (
+            *((test, "{0.__globals__[exp]}") for test in ("f(1).format(helper)", "str.format(f(1), helper)", "string.Formatter().format(f(1), helper)", "list(map(f(1).format, [helper]))[0]", "f'{f(1)}'.format(helper)")),
+            ("f(1).format_map({'x': helper})", "{x.__globals__[exp]}"),
+            ("f(1).format(*'ab', x=helper)", "{1:{x.__globals__[exp]}}"),
+            ("f(1).format(P())", "{0.hi.__func__.__globals__[exp]}"),
+            ("f(1).format(string)", "{0._re.sys.modules[__main__].exp}"),
+            ("f(1).format(x for x in ())", "{0.gi_frame.f_globals[exp]}"),
+        )
+    ),
+    *(
         (f"packed: {test}", _f(test), _PACKED + f"def f(x): return {packed}")
         for test, packed in (
             ("import pickle\nassert pickle.loads(f(1)) == [24]", "pickle.dumps(A())"),
@@ -122,6 +172,8 @@ STILL_RUN: list[Kind] = [
     ("a program with a docstring and hints", _f("d = {}\nexec(f('add'), d)\nassert d['add']([1, 2]) == 3"), "def f(name): return '\"Adds.\"\\nfrom typing import List\\nn: int = 0\\ndef ' + name + '(x: List[int]) -> int:\\n    return sum(x)'", "def f(name): return 'def add(x): return 4'"),
     ("lines of the tests", _f("import timeit\nimport numpy as np\nT = 'import numpy as np\\nx = given\\n[insert]\\n'\ndef inner(): return f(1)\ndef test_a():\n    for line in ('y = f(x)',) * 2:\n        d = {'given': np.arange(3), 'f': f}\n        exec(T.replace('[insert]', line), d)\n        assert (d['y'] == np.arange(3) + 1).all()\n    assert timeit.timeit(inner, number=2) < 5 and timeit.timeit('inner()', globals=globals(), number=2) < 5"), "def f(x): return x + 1", "def f(x): return x + 2"),
     ("formulas as functions", _f("import sympy\nx, y = syms = sympy.symbols('x y', positive=True)\ne = sympy.sympify(f(1), locals={str(s): s for s in syms})\nassert e == sympy.atan(x) + sympy.Max(x, y) + sympy.Piecewise((x, x < 1), (y, True)) + sympy.Rational(1, 3)\nfor module in ('numpy', 'math', 'mpmath', 'sympy', ['numpy', 'sympy']):\n    assert abs(float(sympy.lambdify((x, y), e, module)(0.5, 2)) - 3.2969809) < 1e-6\nassert sympy.lambdify(x, sympy.Matrix([[x, 1]]))(f(0)).tolist() == [[3, 1]]\nassert sympy.sympify(f(2), locals={'x': x}) == 2 * x"), "def f(n): return [3, 'atan(x) + Max(x, y) + Piecewise((x, x < 1), (y, True)) + Rational(1, 3)', 'diff(x**2, x)'][n]", "def f(n): return [3, 'x', 'x'][n]"),
+    ("queries of the code", _f(_FRAME + "assert df.query(f(1)).b.tolist() == df.query('a == @exp').b.tolist() == df.query(f(1) + ' & a == @exp').b.tolist() == ['y']\ndf.eval(f(2), inplace=True)\nassert df.z.tolist() == [2, 4, 6] and pd.eval(f'df.a + {f(3)}').tolist() == [7, 8, 9]"), "def f(x): return ['', \"a in [2] and b.str.contains('y') & `a` == index + 1\", 'z = a * 2', '2 * 3'][x]", "def f(x): return ['', 'a > 0', 'z = a * 2', '2 * 3'][x]"),
+    ("formats of the code", _f("import datetime\nclass P:\n    def __init__(self, name): self.name = name\nclass D(dict):\n    def __missing__(self, k): return k\nclass Own:\n    def format(self, x): return x\nassert f(0).format(1, 2.345, p=P('Al'), w=4) == '1 and 2.35   Al {x.y}'\nassert f(1).format(datetime.date(2024, 1, 2), [P('Al')], f(3)) == '2024-01 Al 7'\nassert f(2).format_map(D(a=1)) == '1.b' and Own().format(f(2)) == '{a}.{b}' and '{.__class__.__name__}'.format(f(2)) == 'str'"), "class A: v = 7\ndef f(x): return ['{} and {:.2f} {p.name:>{w}} {{x.y}}', '{0.year}-{0.month:02d} {1[0].name} {2.v}', '{a}.{b}', A()][x]", "class A: v = 7\ndef f(x): return ['{} and {:.2f} {p.name:>{w}} {{x.y}}', '{0.year}-{0.day:02d} {1[0].name} {2.v}', '{a}.{b}', A()][x]"),
     ("pickles of the tests", _f("import pickle\nfrom fractions import Fraction\nclass P:\n    def __init__(self, v): self.v = v\nassert pickle.loads(pickle.dumps(P(f(1)))).v == Fraction(1, 2)"), "from fractions import Fraction\ndef f(x): return Fraction(x, 2)", "def f(x): return x"),
     ("classes that are made after a call", _f("from collections import namedtuple\nfrom dataclasses import dataclass\nimport typing\ndef test_a():\n    r = f(1)\n    P = namedtuple('P', 'a b')\n    @dataclass\n    class D:\n        x: 'typing.List[int]'\n    import wave, difflib\n    assert (r, 2) == P(1, 2) and D(1).x == r and typing.get_type_hints(D)['x'] == typing.List[int]"), "def f(x): return x", "def f(x): return 2"),
 ]  # fmt: skip
@@ -155,6 +207,7 @@ UNRUN: list[Lie] = [
 ]  # fmt: skip
 """Tests that the code takes away."""
 
+_WORK = "import time\nend = time.process_time() + 2\nwhile time.process_time() < end: pass"
 STILL_EVIDENCE: list[Kind] = [
     ("a decorated test", _f("calls = []\n@f\ndef test_a():\n    calls.append(1)\n    assert calls == [1]"), "def f(g):\n    def w():\n        try: g()\n        except ValueError: pass\n        else: return\n    return lambda: [g.__globals__ if 0 else None] and None" if False else "n = []\ndef f(g):\n    def w(): return g()\n    return w", "def f(g): return None"),
     ("what should have raised", _f("def check(candidate):\n    try:\n        candidate(-1)\n        assert False\n    except ValueError:\n        pass"), "def f(x): raise ValueError", "def f(x): return x"),
@@ -169,6 +222,16 @@ STILL_EVIDENCE: list[Kind] = [
     )),
     ("a method with the name of a function of numpy", _f("import numpy as np\nassert (Num(5) - 3).square().v == 4 and (Num(5) - 3).log == [3]", entry_point="Num"), "class Num:\n    def __init__(s, v, log=()): s.v, s.log = v, [*log]\n    def __sub__(s, o): return Num(s.v - o, [*s.log, o])\n    def square(s): return Num(s.v ** 2)", "class Num:\n    def __init__(s, v): s.v, s.log = v, []\n    def __sub__(s, o): return s\n    def square(s): return s"),
     ("checks that stand in no line of their own", _f("import unittest\nclass T(unittest.TestCase):\n    def test_a(self): return self.assertEqual(f(1), 1)"), "def f(x): return x", "def f(x): return 2"),
+    *((f"an exit of the tests: {way}", _f(f"import sys\ndef test_a():\n    assert f(1) == 2\ndef main():\n    test_a()\n    return {status}\nif __name__ == '__main__':\n    {way}"), INC, wrong) for way in ("sys.exit(main())", "raise SystemExit(main())", "exit(main())") for status in (0, None) for wrong in (DEC, "import sys\ndef f(x): sys.exit(0)")),
+    *((f"an exit of the tests that counts: {way}", _f(f"import sys\n{way}"), INC, wrong) for way in ("sys.exit(sum(f(x) != x + 1 for x in range(3)))", "if f(1) != 2: sys.exit('no')\nsys.exit()", "if f(1) == 1: sys.exit(0)\nassert f(1) == 2") for wrong in ("def f(x): return x", "def f(x): raise SystemExit(0)")),
+    *((f"time that the tests take for themselves: {where}", _f(test.format(_WORK), timeout_s=0.2, isolation="two_processes"), INC, "def f(x):\n    while x == 2: pass\n    return x + 1") for where, test in (("between", "assert f(1) == 2\n{0}\nassert f(2) == 3"), ("around", "{0}\nassert f(2) == 3\n{0}"))),
+    *((f"a loop with {says}", _f(f"import unittest, sys\nclass T(unittest.TestCase):\n    def test_a(self):\n        for v in f(2):\n            if v != 2:\n                n = v\n                {says}"), "def f(n): return [2] * n", wrong) for says in ("raise ValueError", "self.fail()", "assert False", "sys.exit(1)") for wrong in ("def f(n): return []", "def f(n): return [3]")),
+    *((f"a loop that right code never goes around: {test}", _f(test), "def f(x):\n    if x < 0: raise ValueError\n    return list(range(x))", "def f(x): return [1]") for test in (
+        "try:\n    for v in f(-1):\n        if v != 2: raise Exception\nexcept ValueError: pass",
+        "for x in (-1, -2):\n    try: r = f(x)\n    except ValueError: continue\n    if r != 2: raise Exception",
+        "for v in f(0): raise Exception",
+        "for v in f(0):\n    if v: raise Exception\nif f(1) != [0]: raise Exception",
+    )),
     ("a raise of the tests", _f("def check(candidate):\n    if candidate(2) != 4: raise Exception('no')"), "def f(x): return x * x", "def f(x): return x"),
 ]  # fmt: skip
 

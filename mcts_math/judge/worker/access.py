@@ -17,29 +17,17 @@ from typing import Any
 
 from .remote import RemoteType
 
-_OF_TESTS = ("__main__", "tests")
+OF_TESTS = ("__main__", "tests")
 """Modules whose classes are the tests' own: `examiner` runs tests and prompt as these."""
 _SHUT = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.CellType)
 """Types whose objects lead to all that their process has: nothing may be asked of them."""
-_MODULES = (
-    *("abc", "array", "collections", "datetime", "decimal", "enum", "fractions", "io", "_io", "ipaddress", "itertools"),
-    *(
-        "numbers",
-        "operator",
-        "_operator",
-        "pathlib",
-        "queue",
-        "_queue",
-        "random",
-        "_random",
-        "re",
-        "statistics",
-        "uuid",
-    ),
-    *("threading", "_thread", "typing", "weakref", "_weakref", "_weakrefset", "zoneinfo", "hashlib", "_hashlib"),
-    *("asyncio.locks", "asyncio.queues", "concurrent.futures", "csv", "_csv", "unittest.mock", "numpy", "pandas"),
-    *("tempfile", "urllib.parse", "sympy"),
+_LIBRARY = (
+    "abc array collections datetime decimal enum fractions io _io ipaddress itertools numbers operator _operator "
+    "pathlib queue _queue random _random re statistics uuid threading _thread typing weakref _weakref _weakrefset "
+    "zoneinfo hashlib _hashlib asyncio.locks asyncio.queues concurrent.futures csv _csv unittest.mock numpy pandas "
+    "tempfile urllib.parse sympy"
 )
+_MODULES = tuple(_LIBRARY.split(" "))
 """Modules, with those within, whose types are open: their methods steer nothing and look behind nothing."""
 _NOT = ("numpy.lib", "pandas.io", "pandas.core.computation", "pandas.plotting", "sympy.plotting", "sympy.parsing")
 """Modules within these that are not: they read files and formats, or import what they are told."""
@@ -87,9 +75,14 @@ _HOLDERS = (tuple, list, dict, set, frozenset)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 
 
+def of_class(kind: type[Any], name: str) -> Any:
+    """`__name__`, `__module__` and the like of a class, whatever its own class says."""
+    return vars(type)[name].__get__(kind)
+
+
 def _name_of(kind: Any) -> tuple[str, str]:
-    """Module and full name of a class, whatever its own class says."""
-    module, name = (str(vars(type)[what].__get__(kind)) for what in ("__module__", "__qualname__"))
+    """Module and full name of a class."""
+    module, name = str(of_class(kind, "__module__")), str(of_class(kind, "__qualname__"))
     return module, f"{module}.{name}"
 
 
@@ -100,7 +93,7 @@ def _within(module: str, modules: tuple[str, ...]) -> bool:
 def _is_open(kind: Any) -> bool:
     """Whether all public names of a type are open."""
     module, name = _name_of(kind)
-    return module in _OF_TESTS or name in _WHOLE or (_within(module, _MODULES) and not _within(module, _NOT))
+    return module in OF_TESTS or name in _WHOLE or (_within(module, _MODULES) and not _within(module, _NOT))
 
 
 def _opens(kind: Any, name: str) -> bool:
@@ -108,7 +101,7 @@ def _opens(kind: Any, name: str) -> bool:
     module, full = _name_of(kind)
     if issubclass(kind, BaseException):
         return name != "with_traceback"
-    if module not in _OF_TESTS and name in _EVALUATE:
+    if module not in OF_TESTS and name in _EVALUATE:
         return False
     return _is_open(kind) or name in _LISTED.get(full, ())
 
@@ -169,8 +162,8 @@ def _is_callable(kind: Any) -> bool:
 
 
 def _all_of(kind: Any) -> tuple[Any, ...]:
-    """A class and all that it derives from, whatever its own class says."""
-    found: tuple[Any, ...] = vars(type)["__mro__"].__get__(kind)
+    """A class and all that it derives from."""
+    found: tuple[Any, ...] = of_class(kind, "__mro__")
     return found
 
 

@@ -1,18 +1,15 @@
-"""What one side does with its own objects when the other side asks, and how long it may take."""
+"""What one side does with its own objects when the other side asks."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 import functools
 import inspect
 import itertools
-import signal
-import threading
 import traceback
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from posix import urandom as _entropy  # that of `os` follows from a seed that the code knows
 from typing import Any
 
@@ -177,69 +174,9 @@ _WAYS: dict[str, Callable[..., Any]] = {
     "holds all": holds_all,
 }
 
-REAL_TIMES = 3  # a second of CPU time may take so many by the clock
-_TIMERS = ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, REAL_TIMES))
-
-
-_limits: list[float] = []  # of what runs now, the outermost first
-
-
-@contextlib.contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
-    """Ends what runs within by OutOfTime: after so much CPU time, or three times as long by the clock.
-
-    What it stands within has its own time anew afterwards.
-    """
-    if seconds is None:
-        yield
-        return
-    for number, _, _ in _TIMERS:
-        signal.signal(number, _out_of_time)
-    _limits.append(seconds)
-    _set_timers()
-    try:
-        yield
-    finally:
-        _limits.pop()
-        _set_timers()
-
-
-_CLOCKS = ((signal.ITIMER_PROF, 0.0), (signal.ITIMER_VIRTUAL, 1.0))
-
-
-def end_after(seconds: float, late: Callable[[], BaseException] | None = None) -> None:
-    """Ends what this process does from now on: raises `late()` after so much CPU time.
-
-    A second later it ends the process: what runs in C may not listen. 0: nothing ends any more.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    if late is not None:
-        signal.signal(signal.SIGPROF, lambda *_: _raise(late()))
-    for timer, more_s in _CLOCKS:
-        signal.setitimer(timer, seconds + more_s if seconds else 0.0)
-
-
-def _raise(error: BaseException) -> None:
-    raise error
-
-
-def _set_timers() -> None:
-    for _, timer, times in _TIMERS:
-        signal.setitimer(timer, times * _limits[-1] if _limits else 0)
-
-
-def _out_of_time(*_: object) -> None:
-    raise OutOfTime("timed out")
-
 
 class RemoteError(Exception):
     """The other side raised what would here mean something else: the end of a loop, a skipped test."""
-
-
-def of_class(kind: type[Any], name: str) -> Any:
-    """`__name__` or `__module__` of a class, whatever its own class says."""
-    return vars(type)[name].__get__(kind)
 
 
 def calls_of(error: BaseException) -> list[tuple[str, int]]:
@@ -253,8 +190,8 @@ def describe(error: BaseException) -> str:
     try:
         text = str(error)[:_MAX_TEXT]
     except BaseException as other:  # it ends the process, takes too long, breaks the connection: the test failed before
-        text = f"(its text raised {of_class(type(other), '__name__')})"
-    name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else of_class(type(error), "__name__")
+        text = f"(its text raised {access.of_class(type(other), '__name__')})"
+    name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else access.of_class(type(error), "__name__")
     notes = own(error).get("__notes__")
     is_refusal = type(notes) is list and [*map(type, notes)] == [str] and notes[0] == _NO_PROCESSES
     hint = _NO_PROCESSES if is_refusal else ""

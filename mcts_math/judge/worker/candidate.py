@@ -22,7 +22,8 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from .acts import limited, perform
+from .acts import perform
+from .clock import limited
 from .peer import Broken, Peer
 from .values import pack
 

@@ -15,15 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .remote import BINARY, SPECIALS, RemoteType, ask
+from .remote import BINARY, DIFFERENCES, HOLDERS, QUOTIENTS, SPECIALS, RemoteType, ask, is_an_item
 
 _NUMBERS = (int, float, complex)
-_NO_NUMBERS = (str, bytes, bytearray, set, frozenset, dict)
 _UNARY = frozenset(f"__{name}__" for name in ("neg", "pos", "abs", "invert", "round", "trunc", "floor", "ceil"))
 _OPERATORS = frozenset(f"__{prefix}{name}__" for name in BINARY for prefix in ("", "r", "i"))
-_DIFFERENCES, _QUOTIENTS = (
-    frozenset(f"__{prefix}{name}__" for prefix in ("", "r", "i")) for name in ("sub", "truediv")
-)
 
 
 def methods(kind: type[Any], specials: Iterable[str]) -> dict[str, Any]:
@@ -39,12 +35,8 @@ def methods(kind: type[Any], specials: Iterable[str]) -> dict[str, Any]:
         if special in _OPERATORS or (special in _UNARY and special in own):
             found[special] = _operator(kind, special, own.get(special))
         elif special in SPECIALS and special != "__bool__" and special not in own:
-            found[special] = SPECIALS[special] if special != "__contains__" else _is_an_item
+            found[special] = SPECIALS[special] if special != "__contains__" else is_an_item
     return found
-
-
-def _is_an_item(self: Any, item: Any) -> bool:
-    return any(item is other or item == other for other in self)
 
 
 def _operator(kind: type[Any], special: str, plain: Callable[..., Any] | None) -> Callable[..., Any]:
@@ -53,12 +45,12 @@ def _operator(kind: type[Any], special: str, plain: Callable[..., Any] | None) -
     def is_own(self: Any, other: Any) -> bool:
         if not self._trusted or special in _UNARY or isinstance(type(other), RemoteType):
             return bool(self._trusted)
-        return not is_number and (special not in _DIFFERENCES or isinstance(other, _NO_NUMBERS))
+        return not is_number and (special not in DIFFERENCES or isinstance(other, HOLDERS))
 
     def method(self: Any, *others: Any) -> Any:
         if is_own(self, others[0] if others else None):
             result = ask(self, special, *others)
-            if special in _QUOTIENTS and not isinstance(type(result), RemoteType) and result is not NotImplemented:
+            if special in QUOTIENTS and not isinstance(type(result), RemoteType) and result is not NotImplemented:
                 raise TypeError(f"the code says what a quotient of its object is, by a {type(result).__name__}")
             return result
         try:

@@ -16,7 +16,9 @@ from . import remote, values
 PRINTED_TOLERANCE = 1e-6
 """Of a printed number where the expected one is no whole number; relative above 1, absolute below."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_OF_UNITS = ("array_almost_equal_nulp", "array_max_ulp")
+_ASSERTED = (
+    "allclose almost_equal array_almost_equal array_equal array_less equal array_almost_equal_nulp array_max_ulp"
+)
 _NO_TEXT = re.compile(r"\.|[eE][+-]")
 """What a number has that is no whole number, and no text such as `12E4`."""
 
@@ -123,15 +125,7 @@ def make_strict(
     for name in ("allclose", "isclose", "array_equiv", "array_equal"):
         setattr(numpy, name, strict(getattr(numpy, name), lambda: numpy.False_))
     if testing is not None:
-        for name in (
-            "allclose",
-            "almost_equal",
-            "array_almost_equal",
-            "array_equal",
-            "array_less",
-            "equal",
-            *_OF_UNITS,
-        ):
+        for name in _ASSERTED.split(" "):
             setattr(testing, f"assert_{name}", strict(getattr(testing, f"assert_{name}"), fail))
 
 

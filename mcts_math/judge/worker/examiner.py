@@ -20,8 +20,9 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from . import equal, source, suite, texts, units
-from .acts import allowed, describe, end_after
+from .acts import allowed, describe
 from .candidate import new_module
+from .clock import end_after
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
@@ -68,13 +69,13 @@ class Examination:
         guarded = (
             {entry["root"] for entry in self._entries} | {"candidate"} if isinstance(self._place, Guard) else set()
         )
-        has_arrays = suite.uses_arrays(self._problem["test"]) and "numpy" in sys.modules
+        has_arrays = "numpy" in sys.modules and suite.uses_arrays(self._problem["test"])
         tests = suite.read(self._problem["test"], has_arrays or self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
         if self._problem["or_method"]:
             self._entries = _found(self._entries, source.names_of(chosen.code).bound)
-        self._prepare(tests.source)
+        self._prepare(tests.source, has_arrays)
         space = self._names()
         with contextlib.suppress(Broken, BadArgument, Failed):  # the place and the runner say why, whoever caught it
             self._run(tests, space, self._bind(self._load(chosen.sources, tests, space), space))
@@ -86,7 +87,7 @@ class Examination:
         names["__tests__"] = runner
         if isinstance(self._place, Peer):
             place = self._place
-            texts.watch(tests.module, self._of_code, lambda: place.called)
+            runner.template = texts.watch(tests.module, self._of_code, lambda: place.called)
         self._run_module(tests, names)
         for name, test in units.find(names, tests, candidate, lambda: bool(self._place.given)):
             runner.run(name, test)
@@ -104,8 +105,13 @@ class Examination:
             raise
         except BaseException as error:
             self._skipped = units.is_skip(error)
-            if not self._skipped:
-                self.runner.record("the tests", error)
+            if self._skipped:
+                return
+            left = self.runner.lost() if units.is_success(error, tests.module) else error
+        else:
+            left = self.runner.lost()
+        if left is not None:
+            self.runner.record("the tests", left)
 
     def _conclude(self, tests: suite.Suite) -> NoReturn:
         fault = self._place.fault()
@@ -145,9 +151,9 @@ class Examination:
         sys.modules["__main__"] = module
         return names
 
-    def _prepare(self, text: str) -> None:
+    def _prepare(self, text: str, has_arrays: bool) -> None:
         """The tests are found and run here: their own runners would end this process, or run them twice."""
-        if suite.uses_arrays(text) and "numpy" in sys.modules:
+        if has_arrays:
             testing = importlib.import_module("numpy.testing") if "testing" in text else None
             fair = (self._place.fair,) if isinstance(self._place, Guard) else ()
             equal.make_strict(sys.modules["numpy"], testing, *fair)

@@ -8,8 +8,8 @@ import types
 from typing import Any
 from unittest.mock import AsyncMock, NonCallableMock
 
-_OF_TESTS = ("__main__", "tests")
-"""Modules whose classes are the tests' own; see `examiner`."""
+from .access import OF_TESTS, of_class
+
 _OF_MOCKS = frozenset(name for name in dir(AsyncMock) if not name.startswith("_")) | {"method_calls", "mock"}
 """Names by which tests set a mock up, and by which it tells of its calls."""
 _OF_LOOPS = ("asyncio.events", "asyncio.runners")
@@ -36,18 +36,13 @@ def is_fixed(value: Any, how: str, name: str) -> bool:
     if how == "get":
         return False
     if is_class:
-        is_own = _module(value) in _OF_TESTS
+        is_own = of_class(value, "__module__") in OF_TESTS
         return not is_own or hasattr(type(inspect.getattr_static(value, name, None)), "__get__")
     return callable(getattr(value, name, None))
 
 
-def _module(kind: type[Any]) -> str:
-    """Name of the module of a class, whatever its own class says."""
-    return str(vars(type)["__module__"].__get__(kind))
-
-
 def _runs_coroutines(kind: type[Any]) -> bool:
-    return any(_module(base) in _OF_LOOPS for base in kind.__mro__)
+    return any(of_class(base, "__module__") in _OF_LOOPS for base in kind.__mro__)
 
 
 def _stands_for_mock(value: Any) -> bool:

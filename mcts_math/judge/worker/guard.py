@@ -21,8 +21,10 @@ from types import FrameType
 from typing import Any
 from unittest import TestCase
 
-from .acts import Stranger, agrees, describe, holds_all, limited
+from .acts import Stranger, agrees, describe, holds_all
 from .candidate import Program, new_module, run_sources
+from .clock import limited
+from .parts import is_array
 from .source import Verdict
 from .values import FROZEN, MUTABLE, PLAIN, base_of
 
@@ -42,7 +44,10 @@ class Guard:
         called: an entry point was called.
         given: as of a `Peer`; here all can be handed over.
         shared: classes of the prompt by name; the tests get the code's, if it has them.
+        gave_catcher: as of a `Peer`; here nobody sees what the code gives.
     """
+
+    gave_catcher = False
 
     def __init__(self) -> None:
         self.called = False
@@ -194,7 +199,7 @@ class _Counted:
 
 def _holds_objects(value: Any) -> bool:
     """Whether a value is an array of numpy with any objects in it."""
-    return type(value).__name__ == "ndarray" and type(value).__module__ == "numpy" and value.dtype.kind == "O"
+    return is_array(type(value)) and value.dtype.kind == "O"
 
 
 def _run_and_forget(program: Program, stdin: str) -> str:

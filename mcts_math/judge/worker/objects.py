@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import access, classes, remote, values
 from .acts import RemoteError
-from .settled import OutOfTime, steers
+from .settled import CATCHERS, OutOfTime, steers
 from .values import BadValue
 
 if TYPE_CHECKING:
@@ -53,12 +53,13 @@ class Objects:
         """How what goes by reference is written: (kind, content). Raises CannotCross."""
         kind = type(value)
         if kind is _Kind:
-            return values.pack(value.kind) or self._refer_class(value.kind) or self._describe(value.kind)
+            known = None if value.kind is object else self._refer_class(value.kind)
+            return values.pack(value.kind) or known or self._describe(value.kind)
         if isinstance(value, remote.RemoteType) or isinstance(kind, remote.RemoteType):
             return "yours", (remote.number_of(value),)
-        shared = {kind: name for name, kind in self._peer.shared.items()}
-        if isinstance(value, enum.Enum) and kind in shared:
-            return "member", (shared[kind], value.value)
+        shared = self._shared_name(kind)
+        if isinstance(value, enum.Enum) and shared:
+            return "member", (shared, value.value)
         if isinstance(value, enum.Enum) and _is_known(kind) and value.name in kind.__members__:
             return "known member", (kind.__module__, kind.__qualname__, value.name)
         known = self._refer_class(value) if isinstance(value, type) else None
@@ -80,16 +81,20 @@ class Objects:
         plain = [values.base_of(value)] if isinstance(value, values.FROZEN) else []
         return "object", (self.show(value), self._kind(kind), *plain)
 
-    def _kind(self, kind: type[Any]) -> _Kind:
-        return self._kinds.setdefault(kind, _Kind(kind))
+    def _kind(self, kind: type[Any]) -> _Kind | tuple[str, ...]:
+        """What tells of the class of an error, or of a base; of one that both sides have, its names."""
+        known = self._refer_class(kind) if issubclass(kind, BaseException) else None
+        return tuple(known[1]) if known and known[0] == "exception" else self._kinds.setdefault(kind, _Kind(kind))
+
+    def _shared_name(self, kind: Any) -> str:
+        return next((name for name, known in self._peer.shared.items() if known is kind), "")
 
     def _refer_class(self, kind: Any) -> tuple[str, Any] | None:
         """How a class is written that both sides have, or one of the other side."""
         if isinstance(kind, remote.RemoteType):
             return "yours", (remote.number_of(kind),)
-        names = [name for name, known in self._peer.shared.items() if known is kind]
-        if names:
-            return "shared", (names[0],)
+        if shared := self._shared_name(kind):
+            return "shared", (shared,)
         known = [f"{c.__module__}.{c.__qualname__}" for c in kind.__mro__ if _is_known_error(c)]
         return ("exception", known) if known and _is_known_error(kind) else None
 
@@ -101,7 +106,9 @@ class Objects:
         if kind == "yours":
             return self.shown[content[0]]
         if kind == "exception":
-            return _known_error(content)
+            found = _known_error(content)
+            self._peer.gave_catcher = self._peer.gave_catcher or found in CATCHERS
+            return found
         if kind == "shared":
             return self._peer.shared[content[0]]
         if kind == "member" and isinstance(self._peer.shared[content[0]], enum.EnumMeta):
@@ -134,7 +141,8 @@ class Objects:
 
     def _new(self, kind: str, number: int, of: Any = None, *plain: Any) -> Any:
         if kind == "class":
-            return classes.local_class(self._peer, number, of)
+            name, doc, known, bases, *rest = of
+            return classes.local_class(self._peer, number, (name, doc, known, [*map(_told, bases)], *rest))
         if kind == "coroutine":
             return remote.drive(self._peer, number, "await")
         if kind == "object" and of in self._peer.shared.values():
@@ -146,6 +154,7 @@ class Objects:
         return classes.instance(of, number, *plain)
 
     def _error(self, number: Any, kind: Any, args: Any, attributes: Any, cause: Any, context: Any) -> BaseException:
+        kind = _told(kind)
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise BadValue("an error of no kind")
         if type(args) is not tuple or type(attributes) is not dict:
@@ -204,7 +213,7 @@ def _origins(error: BaseException) -> tuple[BaseException | None, BaseException 
 
 
 def _is_known_error(kind: type[Any]) -> bool:
-    return issubclass(kind, BaseException) and _is_known(kind)
+    return (issubclass(kind, BaseException) or kind is object) and _is_known(kind)
 
 
 def _is_known(kind: type[Any]) -> bool:
@@ -216,11 +225,16 @@ def _is_known(kind: type[Any]) -> bool:
     )
 
 
-def _known_error(names: Any) -> type[BaseException]:
+def _told(kind: Any) -> Any:
+    """The class that `Objects._kind` tells of: it came as no value."""
+    return _known_error(kind) if type(kind) is tuple else kind
+
+
+def _known_error(names: Any) -> type[Any]:
     """The first of these classes that this process has loaded."""
     for full in names:
         module, _, name = str(full).rpartition(".")
         found = getattr(sys.modules.get(module), name, None)
-        if isinstance(found, type) and issubclass(found, BaseException) and _is_known_error(found):
+        if isinstance(found, type) and _is_known_error(found):
             return found
     raise BadValue("an exception that is none")

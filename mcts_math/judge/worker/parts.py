@@ -27,7 +27,7 @@ def parts(value: Any, most: float = _MOST_LOOKED_AT) -> list[Any]:
     for one in waiting:
         kind = type(one)
         is_tuple = kind is tuple
-        if id(one) in seen or num_left < 0 or not (is_tuple or kind in SHARED or _is_array(kind)):
+        if id(one) in seen or num_left < 0 or not (is_tuple or kind in SHARED or is_array(kind)):
             continue
         seen.add(id(one))
         if not is_tuple:
@@ -65,7 +65,7 @@ def _held(one: Any) -> Any:
         return list(one)
     if isinstance(one, dict):
         return [*one, *one.values()]
-    if _is_array(type(one)) and one.dtype.hasobject:
+    if is_array(type(one)) and one.dtype.hasobject:
         return None
     return bytes(one) if isinstance(one, bytearray) else one.tobytes()
 
@@ -75,7 +75,8 @@ def shares(given: list[Any], value: Any) -> bool:
     return not set(map(id, given)).isdisjoint(map(id, parts(value)))
 
 
-def _is_array(kind: type[Any]) -> bool:
+def is_array(kind: type[Any]) -> bool:
+    """Whether a type is that of numpy's arrays itself."""
     return kind.__name__ == "ndarray" and kind.__module__ == "numpy"
 
 

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import REAL_TIMES, describe, end_after, limited, note_refusal, untold
+from .acts import describe, note_refusal, untold
+from .clock import Clock, limited
 from .held import Copies
 from .objects import Objects, harmless, is_data
 from .parts import SHARED, is_unchanged, parts, renew, shares, snapshot
@@ -28,7 +29,6 @@ from .values import BadValue, CannotCross
 
 MAX_FRAME_BYTES = 64 << 20
 _CHUNK = 1 << 18
-_GRACE_S = 1.0
 
 
 class Broken(BaseException):
@@ -52,6 +52,7 @@ class Peer:
         careful: the other side is not believed.
         broken: why nothing can be said here any more; "" where it can.
         called: an entry point was called.
+        gave_catcher: a class by which a failed assert is caught has come as a value.
         given: to what runs now, by the code: 0 nothing, 1 objects or None, 2 data; the tests may have made more of it.
         shared: classes of the prompt by name: each side has its own. They cross as that name; their objects pass for
             objects of the receiver's class, whose methods compare them; members of an enum become its members.
@@ -71,21 +72,17 @@ class Peer:
         self.broken = self._rejected = self._missed = ""
         self._watched: set[int] = set()  # numbers of the entry points
         self._methods: frozenset[str] = frozenset()  # names of entry points that are methods
-        self._deadline: float | None = None  # of the test that runs, by `time.monotonic`
-        self._last: float | None = None  # when it has ended, whatever the other side does
-        self.called = self._stored = False
+        self._clock = Clock(lambda: self.fail("gave what the tests take longer for than a test may last"))
+        self.called = self.gave_catcher = self._stored = False
         self.given = 0
         self.shared: dict[str, type[Any]] = {}
         self._copies = Copies(self._objects.refer, self._objects.show, tells_all=careful)
 
     def begin(self, limit_s: float) -> None:
-        """Starts the clock of a test. The other side ends what takes too long; one that does not is given up.
-
-        So is one whose values the tests take so long for.
-        """
-        now, last_s = time.monotonic(), REAL_TIMES * limit_s + _GRACE_S
-        self._deadline, self._last = now + limit_s, now + last_s
-        end_after(last_s, lambda: self.fail("gave what the tests take longer for than a test may last"))
+        """Starts the clock of a test, where it first asks the code, or has what the code gave before."""
+        self._clock.begin(limit_s)
+        if self.given:
+            self._clock.start()
 
     def fail(self, reason: str) -> Broken:
         """Marks the connection as broken, for good."""
@@ -97,6 +94,7 @@ class Peer:
         data = values.encode(message, self._objects.refer)
         if len(data) > MAX_FRAME_BYTES:
             raise CannotCross(f"{len(data)} bytes are too many to hand over", len(data) - MAX_FRAME_BYTES)
+        self._sock.settimeout(self._clock.wait_s())
         try:
             self._sock.sendall(len(data).to_bytes(8, "big"))
             self._sock.sendall(data)
@@ -117,8 +115,7 @@ class Peer:
         """Receives so many bytes. Raises Broken."""
         data = bytearray()
         while len(data) < size:
-            if self._last is not None:
-                self._sock.settimeout(max(self._last - time.monotonic(), 0.01))
+            self._sock.settimeout(self._clock.wait_s())
             try:
                 chunk = self._sock.recv(min(size - len(data), _CHUNK))
             except TimeoutError:
@@ -140,11 +137,11 @@ class Peer:
                 how == "__call__" or issubclass(type(self._objects.remotes.get(number)), type)
             ):
                 self.called = True
+            self._clock.start()
             missed, olds = self._missed, parts((*args, *kwargs.values()))
             now = time.monotonic()
-            limit_s = None if self._deadline is None else max(self._deadline - now, 0.01)
             try:
-                self.send(("ask", number, how, args, kwargs, limit_s, self._copies.changed()))
+                self.send(("ask", number, how, args, kwargs, self._clock.left_s(), self._copies.changed()))
             except CannotCross as error:
                 raise self._refused(error) from None
             while True:
@@ -161,7 +158,7 @@ class Peer:
                         self._watched.add(remote.number_of(result))
                     return result
                 self.serve(message)
-                if self._last is not None and time.monotonic() > max(self._last, now + _GRACE_S):
+                if self._clock.is_over(now):
                     raise self.fail("goes on after the time limit of a test")
 
     def _update(self, changes: list[tuple[int, Any]]) -> None:
@@ -251,7 +248,8 @@ class Peer:
         except Broken:
             raise Verdict("no_candidate", self.broken) from None
         if program["load_s"] is not None:
-            self.begin(program["load_s"])
+            self._clock.begin(program["load_s"])
+            self._clock.start()
         try:
             self.send(program)
             found = self.result(self.receive())

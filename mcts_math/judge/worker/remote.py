@@ -37,10 +37,10 @@ BINARY = (
 _ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
 _OF_SETS = ("difference", "symmetric_difference", "issubset", "issuperset", "isdisjoint")
 """Methods that compare a set: as its operators, they go by its content."""
-_DIFFERENCES = ("__sub__", "__rsub__", "__isub__")
-_QUOTIENTS = ("__truediv__", "__rtruediv__", "__itruediv__")
+DIFFERENCES = ("__sub__", "__rsub__", "__isub__")
+QUOTIENTS = ("__truediv__", "__rtruediv__", "__itruediv__")
 SHOWN = ("__str__", "__repr__", "__format__")
-_HOLDERS = (str, bytes, bytearray, set, frozenset, dict)  # a list or a tuple may be one of numbers, to numpy
+HOLDERS = (str, bytes, bytearray, set, frozenset, dict)  # a list or a tuple may be one of numbers, to numpy
 _ASKED = (
     *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
     *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
@@ -207,10 +207,10 @@ def _binary(special: str, reflected: str) -> Callable[..., Any]:
         elif not is_object(self) and special != reflected:
             return NotImplemented
         result = ask(self, special, other, *more)
-        is_number = not is_object(other) and not isinstance(other, _HOLDERS)
-        if self._differs or getattr(other, "_differs", False) is True or (is_number and special in _DIFFERENCES):
+        is_number = not is_object(other) and not isinstance(other, HOLDERS)
+        if self._differs or getattr(other, "_differs", False) is True or (is_number and special in DIFFERENCES):
             return _marked(result)
-        return _an_object(result) if is_number and special in _QUOTIENTS else result
+        return _an_object(result) if is_number and special in QUOTIENTS else result
 
     return method
 
@@ -234,7 +234,12 @@ def _contains(self: Any, item: Any) -> bool:
         return item in plain_of(self)
     if not self._peer.careful or (self._trusted and not ask(self, "holds all", item)):
         return bool(ask(self, "__contains__", item))
-    return any(item is other or item == other for other in self)
+    return is_an_item(self, item)
+
+
+def is_an_item(value: Any, item: Any) -> bool:
+    """Whether something is among the items of an object, whatever that says."""
+    return any(item is other or item == other for other in value)
 
 
 def _next(self: Any) -> Any:

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from . import equal, suite, units
-from .acts import RemoteError, calls_of, describe, limited, note_refusal
+from .acts import RemoteError, calls_of, describe, note_refusal
+from .clock import limited
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .settled import settle
@@ -50,6 +51,8 @@ class Runner:
         self.tests: list[tuple[str, bool, str]] = []
         self.num_tests = self.num_passed = self.num_checks = 0
         self.failure = ""
+        self.template: Callable[[Any, str], Any] = getattr  # `x.format` of the tests
+        self._left: BaseException | None = None  # what left a check of the test that runs
 
     def record(self, name: str, error: BaseException | None) -> None:
         """Keeps what came of a test. Raises Failed where it is the last one."""
@@ -84,7 +87,7 @@ class Runner:
 
     def run(self, name: str, test: Callable[[], Any]) -> None:
         """Runs a test; the asserts of `check` that were recorded on the way stand for it."""
-        before, given = self.num_tests, self._place.given
+        before, given, self._left = self.num_tests, self._place.given, None
         try:
             with self.begin():
                 units.finish(test())
@@ -94,10 +97,19 @@ class Runner:
             if not units.is_skip(error):
                 self.record(name, error)
         else:
-            if self.num_tests == before:
-                self.record(name, None)
+            if self.num_tests == before or self.lost() is not None:
+                self.record(name, self.lost())
         finally:
-            self._place.given = given  # see `case`
+            self._end(given)
+
+    def _end(self, given: int) -> None:
+        """Of what a test asked the code for nothing is left, and nothing later made of it; nor is its clock."""
+        self._place.given = given
+        self.begin()
+
+    def lost(self) -> BaseException | None:
+        """What left a check of the test that has run, where a class of the code may have caught it."""
+        return self._left if self._place.gave_catcher else None
 
     def explain(self, error: BaseException) -> str:
         """An exception, and the innermost line of the tests that it went through."""
@@ -124,8 +136,12 @@ class Runner:
         except BaseException as error:
             failure = error
         finally:
-            self._place.given = given  # of what it asked the code for nothing is left, and nothing later made of it
+            self._end(given)
         self.record(self._lines[line - 1].strip(), failure)
+
+    def count(self) -> None:
+        """Notes that a check is run that the tests have written as an `if`."""
+        self.num_checks += 1
 
     @contextmanager
     def final(self) -> Iterator[None]:
@@ -136,9 +152,10 @@ class Runner:
             yield
         except BaseException as error:
             settle(error)
+            self._left = self._left or error
             raise
         finally:
-            self._place.given = given  # see `case`
+            self._place.given = given  # see `_end`
 
     def compare(self, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
         """A comparison of the tests."""

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 _OF_CHECKS = ("unittest", "_pytest")
 """Modules whose exceptions are what a check raises, and a skip."""
+CATCHERS = AssertionError.__mro__
+"""Classes by which a failed assert is caught; `contextlib.suppress` takes `object`, too."""
 _OWN = vars(BaseException)["__dict__"]
 
 
@@ -69,4 +71,4 @@ def kept(error: BaseException | None) -> Iterator[None]:
 def catches_asserts(value: Any) -> bool:
     """Whether what the code has under a name would catch a failed assert: tests say `except MyError` after it."""
     kinds = value if type(value) is tuple else (value,)
-    return any(kind is one for kind in kinds for one in (AssertionError, Exception, BaseException))
+    return any(kind is one for kind in kinds for one in CATCHERS)

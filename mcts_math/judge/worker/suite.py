@@ -8,13 +8,15 @@ import itertools
 import re
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
+from .formats import FORMATS
 from .source import Names, Verdict, names_of
 
 _ARRAYS = re.compile(r"\b(?:numpy|np)\b|\.(?:all|any|sum|max|min|mean|shape|size|dtype)\b")
 _CATCHERS = ("raises", "assertraises", "suppress", "warns", "assertwarns")
 _FINAL = ("assert", "fail")
+_RAISES = ("raises", "assertraises")
 _CHECKS = ("assert", "fail", "raises", "warns", "expect", "verify", "check")
 
 
@@ -39,8 +41,8 @@ class Suite(NamedTuple):
 class _Rewriter(ast.NodeTransformer):
     """Puts asserts into `with __tests__.case(line)` or `.final()`, and comparisons into the hands of `__tests__`."""
 
-    def __init__(self, compares: bool, guarded: set[str]) -> None:
-        self._compares, self._guards = compares, guarded
+    def __init__(self, compares: bool, guarded: set[str], module: ast.Module) -> None:
+        self._compares, self._guards, self._looped = compares, guarded, set(_looped(module))
         self._depth = 0  # within what may catch a failure: functions other than `check`, `try`, `with raises(…)`
 
     def _within(self, node: Any) -> Any:
@@ -51,7 +53,19 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     visit_FunctionDef = visit_AsyncFunctionDef = _within  # noqa: N815 - names of ast
-    visit_Try = visit_TryStar = visit_With = visit_AsyncWith = _within  # noqa: N815
+    visit_Try = visit_TryStar = visit_AsyncWith = _within  # noqa: N815
+
+    def visit_With(self, node: ast.With) -> Any:
+        self._within(node)
+        return _finally(node) if any(_named(item.context_expr).startswith(_RAISES) for item in node.items) else node
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.generic_visit(node)
+        return [ast.copy_location(ast.Expr(_call("count", [])), node), node] if node in self._looped else node
+
+    def visit_Raise(self, node: ast.Raise) -> Any:
+        self.generic_visit(node)
+        return _finally(node) if _name(getattr(node.exc, "func", node.exc)) == "assertionerror" else node
 
     def visit_Assert(self, node: ast.Assert) -> Any:
         self.generic_visit(node)
@@ -63,9 +77,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         self.generic_visit(node)
-        if _final(node) is None:
-            return node
-        return ast.copy_location(ast.With([ast.withitem(_call("final", []))], [node]), node)
+        return node if _final(node) is None else _finally(node)
 
     def visit_Compare(self, node: ast.Compare) -> Any:
         self.generic_visit(node)
@@ -80,6 +92,15 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id in self._guards:
             node.func = ast.copy_location(_call("kept", [node.func]), node.func)
         return node
+
+    def visit_MatchValue(self, node: ast.MatchValue) -> Any:
+        return node  # a pattern has no calls
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        self.generic_visit(node)
+        if node.attr not in FORMATS or not isinstance(node.ctx, ast.Load):
+            return node
+        return ast.copy_location(_call("template", [node.value, ast.Constant(node.attr)]), node)
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         called = any(isinstance(child, ast.Call) for child in ast.walk(node))
@@ -98,6 +119,11 @@ def _catches(items: list[ast.withitem]) -> bool:
 
 def _call(name: str, args: list[ast.expr]) -> ast.Call:
     return ast.Call(ast.Attribute(ast.Name("__tests__", ast.Load()), name, ast.Load()), args, [])
+
+
+def _finally(node: ast.stmt) -> ast.With:
+    """A statement within `__tests__.final()`."""
+    return ast.copy_location(ast.With([ast.withitem(_call("final", []))], [node]), node)
 
 
 def read(source: str, compares: bool, guarded: set[str]) -> Suite:
@@ -123,7 +149,8 @@ def read(source: str, compares: bool, guarded: set[str]) -> Suite:
         if ">>>" in node.value.value
     ]
     try:
-        changed = ast.fix_missing_locations(_Rewriter(compares, guarded).visit(ast.parse(source)))
+        tree = ast.parse(source)
+        changed = ast.fix_missing_locations(_Rewriter(compares, guarded, tree).visit(tree))
         code = compile(changed, "<tests>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise Verdict("bad_problem", f"`test` is not Python: {error}") from None
@@ -165,18 +192,33 @@ def can_fail(node: ast.Assert) -> bool:
 
 
 def counted(suite: Suite) -> set[ast.AST]:
-    """What is counted where it runs: asserts and calls of `assert…` that stand alone.
+    """What is counted where it runs: asserts, calls of `assert…` that stand alone, and a loop's `if` that fails.
 
     What says no more than that the tests have failed (`assert False`, `self.fail()`) is not run for right values. Of
     what the code decorates nobody knows whether it was run.
     """
     found = {node for kept in _decorated(suite) for node in ast.walk(kept) if _may_fail(node)}
+    found |= {node for check in _looped(suite.module) for last in check.body for node in ast.walk(last)}
     for node in ast.walk(suite.module):
         if isinstance(node, ast.Assert) and can_fail(node) and not _is_constant(node.test):
             found.add(node)
         elif isinstance(node, ast.Expr) and (call := _final(node)) is not None and not _named(call).startswith("fail"):
             found.add(call)
     return found
+
+
+def _looped(module: ast.Module) -> Iterator[ast.If]:
+    """Statements as `if x != 2: raise ValueError` that are run for each item of a loop.
+
+    Where something is caught, right code may end a loop before its first item.
+    """
+    catching = [node for node in ast.walk(module) if {"handlers", "items"} & {*node._fields}]  # `try`, `with`
+    left_out = {node for outer in catching for node in ast.walk(outer)}
+    for loop in ast.walk(module):
+        if isinstance(loop, (ast.For, ast.AsyncFor)) and left_out.isdisjoint(ast.walk(loop)):
+            for node in loop.body:
+                if isinstance(node, ast.If) and any(map(_may_fail, ast.walk(node.body[-1]))):
+                    yield node
 
 
 def _decorated(suite: Suite) -> Iterator[ast.AST]:
@@ -188,18 +230,29 @@ def _decorated(suite: Suite) -> Iterator[ast.AST]:
 
 
 def _may_fail(node: ast.AST) -> bool:
-    is_check = isinstance(node, ast.Call) and (_named(node).startswith(_CHECKS) or _named(node) == "exit")
-    return is_check or isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node))
+    is_check = isinstance(node, ast.Call) and _named(node).startswith(_CHECKS)
+    if is_check or isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and can_fail(node)):
+        return True
+    return is_exit(node) and any(not isinstance(arg, ast.Constant) or arg.value for arg in node.args)
+
+
+def is_exit(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether a node is a call that makes an exit of the tests: `sys.exit(…)`, `SystemExit(…)`."""
+    return isinstance(node, ast.Call) and _named(node) in ("exit", "quit", "systemexit")
 
 
 def _is_constant(node: ast.expr) -> bool:
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
-def _named(call: ast.expr) -> str:
+def _named(call: ast.AST) -> str:
     """The name that is called, in small letters; "" where it has none."""
-    function = getattr(call, "func", None)
-    name: str = getattr(function, "attr", getattr(function, "id", ""))
+    return _name(getattr(call, "func", None))
+
+
+def _name(value: ast.AST | None) -> str:
+    """The last name of `a.b` or `b`, in small letters; "" of all else."""
+    name: str = getattr(value, "attr", getattr(value, "id", ""))
     return name.lower().lstrip("_")
 
 

@@ -2,7 +2,8 @@
 
 `eval(f(x)) == 24`, `sympy.sympify(f(x))` and `pickle.loads(f(x))` are checks that a text of the code could end as it
 likes. So from the first call of the code on, a text runs where it stands in the tests as it is, or where it does what
-data can do: calculate, call harmless functions and the code's own, define functions of that kind.
+data can do: calculate, call harmless functions and the code's own, define functions of that kind. A text that pandas
+reads (`df.query(f(x))`) has columns and their public names; one that is a format, what the code may ask of its values.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from . import values
+from .formats import FORMATS, Formats
 
 _CALCULATE = (
     "abs all any ascii bin bool bytes chr complex dict divmod enumerate filter float format frozenset hash hex int "
@@ -38,14 +40,15 @@ _PRINTED: Final = frozenset(_WRITTEN.split(" "))
 _METHODS: Final = frozenset(
     name for kind in (str, bytes, list, dict, set, int, float, complex) for name in dir(kind) if name[0] != "_"
 )
-_FORMATS: Final = ("format", "format_map")
-"""Methods whose text may ask for any attribute."""
 _PACKAGES: Final = frozenset(("math", "cmath", "numpy", "numpy.linalg", "scipy", "scipy.special", "sympy", "mpmath"))
 _BESIDE: Final = frozenset(("typing", "fractions", "decimal", "datetime", "collections"))
 _OF_READERS: Final = frozenset(("functools", "sympy.functions", "sympy.matrices"))
 """Packages that any text may import, or only one of data, or what sympy writes."""
 _READERS: Final = ("/sympy/parsing/sympy_parser.py", "/sympy/utilities/lambdify.py")
 """Files of libraries that run text which they are told; what they import for it is their own."""
+_FRAMES: Final = "/pandas/core/computation/expr.py"
+_LOCAL: Final = "__pd_eval_local_"
+"""Where pandas reads a text, and what it has made of `@` in it."""
 _ANNOTATIONS: Final = ("/typing.py", "/inspect.py")
 _TYPED_IN: Final = ("/timeit.py",)
 _BINDS = (ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler)
@@ -73,9 +76,35 @@ class _Text:
     def compiled(self, source: Any) -> None:
         """Notes a text that is compiled, and will be run perhaps; one is the tests' own if each of its lines is."""
         text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
-        self._is_own = isinstance(text, str) and (
-            text.strip() in self._own or all(line.strip() in self._lines for line in text.splitlines())
-        )
+        self._is_own = isinstance(text, str) and self.is_own(text)
+
+    def is_own(self, text: str) -> bool:
+        """Whether all lines of a text stand in those of the tests."""
+        return text.strip() in self._own or all(line.strip() in self._lines for line in text.splitlines())
+
+    def has(self, part: str) -> bool:
+        """Whether something stands within a text of the tests."""
+        return any(part in text for text in self._own)
+
+    def require_columns(self, text: str, source: str, all_names: bool) -> None:
+        """Raises TypeError where a text that pandas reads asks for more than columns and their public names.
+
+        Args:
+            text: as it was given.
+            source: as pandas has it.
+            all_names: a bare name is no column but one of the tests.
+        """
+        nodes = () if self.is_own(text) else ast.walk(ast.parse(source))
+        for node in [node for node in nodes if isinstance(node, (ast.Name, ast.Attribute))]:
+            name = node.attr if isinstance(node, ast.Attribute) else node.id
+            if name.startswith(_LOCAL):
+                may = self.has(f"@{name.removeprefix(_LOCAL)}")
+            elif isinstance(node, ast.Attribute):
+                may = not name.startswith("_") and name not in FORMATS
+            else:
+                may = not all_names or name in self._words or name not in self._used
+            if not may:
+                raise TypeError(f"text with {name.removeprefix(_LOCAL)!r} in it is not run as the tests' own")
 
     def require(self, code: types.CodeType, file: str) -> None:
         """Raises TypeError where code that is run by a line of `file` does more than data can do."""
@@ -114,7 +143,7 @@ class _Text:
             is_new = not (reads or name.startswith("__") or name in self._used)
             return is_new or (_is_harmless(name) and (reads or name not in self._bound))
         is_known = _is_harmless(name) or name in _METHODS or (reads and name in _PRINTED)
-        return step in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") and is_known and name not in _FORMATS
+        return step in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") and is_known and name not in FORMATS
 
 
 def _is_harmless(name: str) -> bool:
@@ -167,8 +196,8 @@ class _Pickles:
             self.reads_own = before
 
 
-def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool]) -> None:
-    """Keeps this process from running what the code gave, for good.
+def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool]) -> Callable[[Any, str], Any]:
+    """Keeps this process from running what the code gave, for good. Returns what the tests get formats' methods by.
 
     Args:
         tests: as they were written.
@@ -188,6 +217,10 @@ def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool])
     def notice(event: str, args: tuple[Any, ...]) -> None:
         if event == "compile":
             text.compiled(args[0])
+            reader = sys._getframe(1).f_back
+            if reader is not None and reader.f_code.co_filename.endswith(_FRAMES) and has_come():
+                given, visitor = reader.f_locals["node"], reader.f_locals["self"]
+                text.require_columns(given, args[0], not visitor.env.has_resolvers)
         elif event in ("exec", "marshal.loads", "pickle.find_class") and has_come():
             file = sys._getframe(1).f_code.co_filename
             if event == "exec":
@@ -198,3 +231,4 @@ def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool])
                 raise TypeError(f"a pickle that names {args[0]}.{args[1]} is not read by the tests")
 
     sys.addaudithook(notice)
+    return Formats(text.has, has_come).method

@@ -19,10 +19,11 @@ import unittest
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .acts import calls_of, describe, of_class
+from .access import of_class
+from .acts import calls_of, describe
 from .remote import RemoteType, is_object
 from .source import Verdict
-from .suite import Suite
+from .suite import Suite, is_exit
 from .values import PLAIN
 
 
@@ -258,6 +259,15 @@ def is_skip(error: BaseException) -> bool:
         return False
     name, module = (of_class(type(error), what) for what in ("__name__", "__module__"))
     return name in ("SkipTest", "Skipped") and module.startswith(("unittest", "_pytest", "pytest"))
+
+
+def is_success(error: BaseException, module: ast.Module) -> bool:
+    """Whether an exception is an exit of the tests, which they wrote down, with a status of success."""
+    if type(error) is not SystemExit or error.code not in (None, 0):
+        return False
+    file, line = [call for call in calls_of(error) if call[0] != "<frozen _sitebuiltins>"][-1]  # `exit` of `site`
+    exits = filter(is_exit, ast.walk(module))
+    return file == "<tests>" and any(node.lineno <= line <= (node.end_lineno or 0) for node in exits)
 
 
 def finish(value: Any) -> None:

@@ -85,7 +85,7 @@ async def _coroutine() -> None: ...
 
 _sample = _coroutine()
 UNCHANGED = tuple(kind for kind in (*PLAIN, *_PARTS, object) if kind.__flags__ & 1 << 8)
-_TYPES = {kind.__name__: kind for kind in UNCHANGED}
+_TYPES = {kind.__name__: kind for kind in UNCHANGED if kind is not object}
 """Types that cross as values: those that nobody can change, as a message may set attributes of what it has made. A
 message may call them, so none may be here that makes code."""
 LIKE = {
