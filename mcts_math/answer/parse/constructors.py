@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -10,20 +9,15 @@ from mcts_math.answer.parse.applied import differentiated, repeated
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import ONE, ZERO, Bound, Group, Node, Num, Power, Prod, Sum, Sym
+from mcts_math.answer.values.nodes import Bound, Group, Node, Num, Power, Prod, Sum, Sym
 from mcts_math.answer.values.shapes import family
 
-_FILLED: Final = {"zeros": (ZERO, ZERO), "ones": (ONE, ONE), "eye": (ONE, ZERO)}
 _TRUE: Final = tree.Const("true")
-_MAX_SIZE: Final = 50  # rows and columns of a matrix that is given by its size
+_MAX_SIZE: Final = 50  # rows of a diagonal matrix
 
 
 def build(name: str, args: list[Node]) -> Node:
-    """The value that `name(args)` prints.
-
-    Raises:
-        UnreadableError: the arguments are not those of such a print.
-    """
+    """The value that `name(args)` prints. Raises UnreadableError where nothing is printed so."""
     name, _, ends = name.partition(".")
     kind = CONSTRUCTORS[name]
     node = _interval(ends, args) if kind == "Interval" else _collection(kind, args) or _formula(kind, args)
@@ -102,11 +96,8 @@ def _matrix(kind: str, args: list[Node]) -> Node | None:
                 return None
             return Group("{", "}", tuple(Num(Fraction(number)) for number in range(*ends)))
         case "diag", _ if len(args) <= _MAX_SIZE:
-            return _diagonal(len(args), len(args), args, ZERO)
-        case "zeros" | "ones" | "eye", _ if len(args) < 3:
-            height, *widths = _sizes(args, 1, _MAX_SIZE)
-            first, others = _FILLED[kind]
-            return _diagonal(height, (widths or [height])[0], [first] * height, others)
+            places = range(len(args))
+            return tree.Matrix(tuple(tuple(args[i] if i == j else tree.ZERO for j in places) for i in places))
         case "matrix", [*size, Group(items=items)] if items and len(size) in (0, 2):
             cells = [row.items if isinstance(row, Group) else (row,) for row in items]
             if size:  # Matrix(2, 2, [1, 2, 3, 4])
@@ -122,10 +113,6 @@ def _sizes(args: list[Node], low: int, high: int) -> list[int]:
     if len(sizes) != len(args) or not all(low <= size <= high for size in sizes):
         raise UnreadableError("sizes or ends that are not such integers")
     return sizes
-
-
-def _diagonal(height: int, width: int, diagonal: Sequence[Node], others: Node) -> Node:
-    return tree.Matrix(tuple(tuple(diagonal[i] if i == j else others for j in range(width)) for i in range(height)))
 
 
 def _interval(ends: str, args: list[Node]) -> Node | None:

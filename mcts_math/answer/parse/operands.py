@@ -204,7 +204,6 @@ def quantifies(token: Token) -> bool:
 
 
 def degrees(cursor: Cursor, left: Node) -> Node:
-    """`left` in degrees."""
     if cursor.token.text in ("C", "F") and cursor.token.kind in ("sym", "word"):
         return Quantity(left, unit_name("celsius" if cursor.advance().text == "C" else "fahrenheit"))
     return Quantity(left, DEGREE)
