@@ -113,8 +113,6 @@ def argument(cursor: Cursor, whole: bool = False) -> Node:
         return Num(token.value, token.digits, token.places)
     if token.kind == "sym":
         return Sym(cursor.advance().text)
-    if cursor.take("(", "{{"):
-        return brackets(cursor, token.text)
     return cursor.expression(POWER)
 
 

@@ -61,8 +61,6 @@ def brackets(cursor: Cursor, left: str) -> Node:
             return only
         if left + right == "[]" and _in_formula(cursor, start):
             return only
-        if left == "{{" and (_is_condition(only) or isinstance(only, tree.Bound)):
-            return only
     return Group(_OPENING.get(left, left), _CLOSING.get(right, right), tuple(items), cursor.spaced)
 
 

@@ -84,35 +84,25 @@ def _formula(kind: str, args: list[Node]) -> Node | None:
 
 
 def _matrix(kind: str, args: list[Node]) -> Node | None:
-    """Matrices and arrays by their rows or their size, and ranges of integers."""
+    """Matrices and arrays by their rows, and ranges of integers."""
     match kind, args:
         case "array", [Group(items=items)] if not any(isinstance(item, Group) for item in items):
             return Group("[", "]", items, array=True)
         case "array", [rows, *_]:
             return rows
         case "range", _:
-            ends = _sizes(args, -(10**9), 10**9)
-            if len(ends) > 3 or 0 in ends[2:] or len(range(*ends)) > 1000:
+            ends = [arg.value.numerator for arg in args if isinstance(arg, Num) and arg.value.denominator == 1]
+            if len(ends) < len(args) or len(ends) > 3 or max(map(abs, ends)) >= 10**9 or 0 in ends[2:]:
                 return None
-            return Group("{", "}", tuple(Num(Fraction(number)) for number in range(*ends)))
+            numbers = range(*ends)
+            return Group("{", "}", tuple(map(Num, map(Fraction, numbers)))) if len(numbers) <= 1000 else None
         case "diag", _ if len(args) <= _MAX_SIZE:
             places = range(len(args))
             return tree.Matrix(tuple(tuple(args[i] if i == j else tree.ZERO for j in places) for i in places))
-        case "matrix", [*size, Group(items=items)] if items and len(size) in (0, 2):
-            cells = [row.items if isinstance(row, Group) else (row,) for row in items]
-            if size:  # Matrix(2, 2, [1, 2, 3, 4])
-                height, width = _sizes(size, 1, 10**6)
-                cells = [items[i : i + width] for i in range(0, len(items), width)]
-                cells = cells if height * width == len(items) else []
-            return tree.Matrix(tuple(cells)) if cells and all(len(row) == len(cells[0]) for row in cells) else None
+        case "matrix", [Group(items=items)] if items:
+            cells = tuple(row.items if isinstance(row, Group) else (row,) for row in items)
+            return tree.Matrix(cells) if all(len(row) == len(cells[0]) for row in cells) else None
     return None
-
-
-def _sizes(args: list[Node], low: int, high: int) -> list[int]:
-    sizes = [int(arg.value) for arg in args if isinstance(arg, Num) and arg.value.denominator == 1]
-    if len(sizes) != len(args) or not all(low <= size <= high for size in sizes):
-        raise UnreadableError("sizes or ends that are not such integers")
-    return sizes
 
 
 def _interval(ends: str, args: list[Node]) -> Node | None:

@@ -146,8 +146,6 @@ def _signed(term: Node) -> tuple[int, Node]:
 
 def _rule(first: Node, second: Node, counter: Node) -> Node | None:
     """The function of the counter that is `first` where that is 0 and `second` where it is 1; their shape is one."""
-    if first == second:
-        return first
     if isinstance(first, Num) and isinstance(second, Num):
         above, below = (
             Sum((Num(Fraction(a)), Prod((Num(Fraction(b - a)), counter))))

@@ -246,8 +246,6 @@ def _relation(cursor: Cursor, left: Node) -> Node:
 
 
 def _ratio(cursor: Cursor, left: Node, right: Node) -> Node:
-    if isinstance(left, tree.Text):
-        return Relation(("=",), (left, right))
     items = (*left.items, right) if isinstance(left, Ratio) else (left, right)
     second = cursor.previous.text
     if isinstance(left, Ratio):  # 1:30:00

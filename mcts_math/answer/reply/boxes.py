@@ -97,9 +97,6 @@ def last_box(text: str, read_tag: Callable[[str], str]) -> Found | None:
             break
         first, last, end = place
         if found and not _JOINED.fullmatch(text, end, following):
-            if end > following:  # this box holds the one found
-                following = match.start()
-                continue
             previous = _extent(boxes[index - 1], closed, tags) if index else None
             before = text[max(match.start() - 600, previous[2] if previous is not None else 0) : match.start()]
             if _NEARLY.fullmatch(text, end, following):

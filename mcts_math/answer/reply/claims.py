@@ -161,10 +161,8 @@ _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 
 def stated(sentence: str) -> str | None:
-    """What a sentence comes to: its bold values, or the one number or formula that it states; None without such."""
+    """What a sentence comes to: the one number or formula that it states; None without such."""
     sentence = _COMMA.sub(r"\1.\2", _WHERE.sub(".", ASIDE.sub("", sentence)))
-    if (bold := bold_values(sentence)) is not None:
-        return bold
     sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
     complete = sentence.endswith(_COMPLETE) and _OPENED.search(sentence) is None
     sentence = sentence.replace("**", "")

@@ -166,8 +166,6 @@ def _trim(text: str) -> str:
     """Without surrounding space, a leading `=`, and final punctuation that ends a sentence."""
     text = text.strip().removesuffix("\\\\")
     while text and text[-1] in ".,;:" and not text.endswith(("\\,", "\\;", "\\:", "...")):
-        if re.search(r"\b[ap]\.m\.$", text[-5:], re.IGNORECASE):
-            break
         text = text[:-1].rstrip()
     if text.startswith(("= ", "=\\", "=-")) or re.match(r"=\s*[\d(\[{a-zA-Z]", text):
         text = text[1:].lstrip()
