@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 from mcts_math.answer.reply.extract import extract_answer
 from mcts_math.answer.rules.check import Gold
@@ -55,10 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _policy(arguments: argparse.Namespace) -> Policy:
-    return Policy(**{field.name: getattr(arguments, field.name) for field in fields(Policy)})
-
-
 def _table(verdict: Verdict, golds: Sequence[str], pred: str) -> str:
     lines = [
         ("verdict", verdict.status.value),
@@ -72,7 +68,6 @@ def _table(verdict: Verdict, golds: Sequence[str], pred: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
     arguments = _parser().parse_args(argv)
     pred: str | None = arguments.pred
     if arguments.extract:
@@ -83,14 +78,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if pred is None:
             verdict = Verdict(Status.UNPARSED, "no final answer is marked in the text", arguments.gold, "")
         else:
-            with CheckerPool(num_workers=1, limit_s=arguments.limit_s, policy=_policy(arguments)) as pool:
+            policy = Policy(**{field.name: getattr(arguments, field.name) for field in fields(Policy)})
+            with CheckerPool(num_workers=1, limit_s=arguments.limit_s, policy=policy) as pool:
                 verdict = pool.check(gold, pred)
     except (CheckerError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if arguments.json:
-        fields = {"status": verdict.status.value, "reason": verdict.reason, "gold": verdict.gold, "pred": verdict.pred}
-        print(json.dumps(fields, ensure_ascii=False))
+        print(json.dumps(asdict(verdict), ensure_ascii=False))
     else:
         print(_table(verdict, golds, pred or ""))
     return _EXIT_CODES[verdict.status]

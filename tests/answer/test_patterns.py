@@ -28,7 +28,6 @@ SECONDS = 1.0  # of a busy machine; what grows with the square takes many
 BOUNDED = {
     "text.notations": MAX_REWRITTEN,
     "text.unit_habits": MAX_REWRITTEN,
-    "text.vectors": MAX_REWRITTEN,
     "reply.conclusions": 2000,
     "reply.claims": 2000,
     "text.phrases": 400,

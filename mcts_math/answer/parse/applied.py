@@ -78,11 +78,7 @@ def repeated(node: Node) -> list[Node]:
 
 
 def differentiated(node: Node, names: Sequence[Node]) -> Node:
-    """The derivative of `node` by each of the variables, one after the other.
-
-    Raises:
-        UnreadableError: they are no variables, or the derivative is not known.
-    """
+    """The derivative of `node` by the variables in turn. Raises UnreadableError where it is not known."""
     node = node.items[0] if isinstance(node, Group) and len(node.items) == 1 else node
     try:
         for name in names:
@@ -117,8 +113,6 @@ def argument(cursor: Cursor, whole: bool = False) -> Node:
         return Num(token.value, token.digits, token.places)
     if token.kind == "sym":
         return Sym(cursor.advance().text)
-    if cursor.take("(", "{{"):
-        return brackets(cursor, token.text)
     return cursor.expression(POWER)
 
 

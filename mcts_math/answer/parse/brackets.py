@@ -53,14 +53,13 @@ def brackets(cursor: Cursor, left: str) -> Node:
         match items:
             case [Relation((op,), (tree.Ratio((body, Sym(name) as index)), at)), *rest] if name in tree.symbols(body):
                 return Group("", "", (body, Relation((op,), (index, at)), *rest))  # 2k : k = 0, 1, 2
-        items = list(map(_entry, items))
+        pairs = [item.items if isinstance(item, tree.Ratio) and len(item.items) == 2 else () for item in items]
+        items = [Relation(("=",), pair) if pair else item for pair, item in zip(pairs, items, strict=True)]  # {x: 1}
     if len(items) == 1 and not trailing:
         only = items[0]
         if left + right == "()":
             return only
         if left + right == "[]" and _in_formula(cursor, start):
-            return only
-        if left == "{{" and (_is_condition(only) or isinstance(only, tree.Bound)):
             return only
     return Group(_OPENING.get(left, left), _CLOSING.get(right, right), tuple(items), cursor.spaced)
 
@@ -75,14 +74,6 @@ def _in_formula(cursor: Cursor, start: int) -> bool:
 
 def _is_condition(node: Node) -> bool:
     return isinstance(node, Relation) and node.ops[0] not in ("=", "~")
-
-
-def _entry(node: Node) -> Node:
-    """An item of a set: `x: 1` as an equation, others as they are."""
-    match node:
-        case tree.Ratio((key, value)):
-            return Relation(("=",), (key, value))
-    return node
 
 
 def _of_integers(cursor: Cursor) -> tuple[str, str] | None:

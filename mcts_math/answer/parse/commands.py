@@ -11,12 +11,10 @@ from mcts_math.answer.text.braces import matching
 from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import CONSTANTS, CONSTRUCTORS, FUNCTIONS, meanings, names
 
-_TEXTS: Final = frozenset(
-    names(
-        "text mbox textbf textit textrm textsf texttt textnormal emph mathrm mathbf mathit mathsf "
-        "mathcal mathbb operatorname operatorname* boldsymbol bm mathfrak hbox textup"
-    )
-)
+_TEXTS: Final = frozenset(names(
+    "text mbox textbf textit textrm textsf texttt textnormal emph mathrm mathbf mathit mathsf "
+    "mathcal mathbb operatorname operatorname* boldsymbol bm mathfrak hbox textup"
+))  # fmt: skip
 _DIGITS: Final = re.compile(r"(?=\d*[a-z])[a-hkmnp-t\d]{2,6}")
 _ACCENTS: Final = frozenset(names("overline overrightarrow vec hat bar tilde underline widehat overleftrightarrow"))
 _OPERATORS: Final = {
@@ -61,11 +59,7 @@ _VALUE_ENDS: Final = frozenset({")", "}"})
 
 
 def scan_command(scanner: Scanner) -> None:
-    """Takes the LaTeX command at the position.
-
-    Raises:
-        UnreadableError: a command that is not known, or one without its argument.
-    """
+    """Takes the LaTeX command at the position. Raises UnreadableError where it is not known, or has no argument."""
     match = scanner.match(_COMMAND)
     if match is None:
         raise UnreadableError("a backslash at the end")

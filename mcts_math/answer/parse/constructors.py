@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -10,20 +9,15 @@ from mcts_math.answer.parse.applied import differentiated, repeated
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import ONE, ZERO, Bound, Group, Node, Num, Power, Prod, Sum, Sym
+from mcts_math.answer.values.nodes import Bound, Group, Node, Num, Power, Prod, Sum, Sym
 from mcts_math.answer.values.shapes import family
 
-_FILLED: Final = {"zeros": (ZERO, ZERO), "ones": (ONE, ONE), "eye": (ONE, ZERO)}
 _TRUE: Final = tree.Const("true")
-_MAX_SIZE: Final = 50  # rows and columns of a matrix that is given by its size
+_MAX_SIZE: Final = 50  # rows of a diagonal matrix
 
 
 def build(name: str, args: list[Node]) -> Node:
-    """The value that `name(args)` prints.
-
-    Raises:
-        UnreadableError: the arguments are not those of such a print.
-    """
+    """The value that `name(args)` prints. Raises UnreadableError where nothing is printed so."""
     name, _, ends = name.partition(".")
     kind = CONSTRUCTORS[name]
     node = _interval(ends, args) if kind == "Interval" else _collection(kind, args) or _formula(kind, args)
@@ -90,42 +84,25 @@ def _formula(kind: str, args: list[Node]) -> Node | None:
 
 
 def _matrix(kind: str, args: list[Node]) -> Node | None:
-    """Matrices and arrays by their rows or their size, and ranges of integers."""
+    """Matrices and arrays by their rows, and ranges of integers."""
     match kind, args:
         case "array", [Group(items=items)] if not any(isinstance(item, Group) for item in items):
             return Group("[", "]", items, array=True)
         case "array", [rows, *_]:
             return rows
         case "range", _:
-            ends = _sizes(args, -(10**9), 10**9)
-            if len(ends) > 3 or 0 in ends[2:] or len(range(*ends)) > 1000:
+            ends = [arg.value.numerator for arg in args if isinstance(arg, Num) and arg.value.denominator == 1]
+            if len(ends) < len(args) or len(ends) > 3 or max(map(abs, ends)) >= 10**9 or 0 in ends[2:]:
                 return None
-            return Group("{", "}", tuple(Num(Fraction(number)) for number in range(*ends)))
+            numbers = range(*ends)
+            return Group("{", "}", tuple(map(Num, map(Fraction, numbers)))) if len(numbers) <= 1000 else None
         case "diag", _ if len(args) <= _MAX_SIZE:
-            return _diagonal(len(args), len(args), args, ZERO)
-        case "zeros" | "ones" | "eye", _ if len(args) < 3:
-            height, *widths = _sizes(args, 1, _MAX_SIZE)
-            first, others = _FILLED[kind]
-            return _diagonal(height, (widths or [height])[0], [first] * height, others)
-        case "matrix", [*size, Group(items=items)] if items and len(size) in (0, 2):
-            cells = [row.items if isinstance(row, Group) else (row,) for row in items]
-            if size:  # Matrix(2, 2, [1, 2, 3, 4])
-                height, width = _sizes(size, 1, 10**6)
-                cells = [items[i : i + width] for i in range(0, len(items), width)]
-                cells = cells if height * width == len(items) else []
-            return tree.Matrix(tuple(cells)) if cells and all(len(row) == len(cells[0]) for row in cells) else None
+            places = range(len(args))
+            return tree.Matrix(tuple(tuple(args[i] if i == j else tree.ZERO for j in places) for i in places))
+        case "matrix", [Group(items=items)] if items:
+            cells = tuple(row.items if isinstance(row, Group) else (row,) for row in items)
+            return tree.Matrix(cells) if all(len(row) == len(cells[0]) for row in cells) else None
     return None
-
-
-def _sizes(args: list[Node], low: int, high: int) -> list[int]:
-    sizes = [int(arg.value) for arg in args if isinstance(arg, Num) and arg.value.denominator == 1]
-    if len(sizes) != len(args) or not all(low <= size <= high for size in sizes):
-        raise UnreadableError("sizes or ends that are not such integers")
-    return sizes
-
-
-def _diagonal(height: int, width: int, diagonal: Sequence[Node], others: Node) -> Node:
-    return tree.Matrix(tuple(tuple(diagonal[i] if i == j else others for j in range(width)) for i in range(height)))
 
 
 def _interval(ends: str, args: list[Node]) -> Node | None:

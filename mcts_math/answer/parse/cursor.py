@@ -15,9 +15,8 @@ MAX_DEPTH: Final = 120
 IMPLIES, LOGIC, BOTH, CELL, RELATION, UNIT, RATIO, UNION, SUM, PRODUCT, SIGN, POWER, POSTFIX = range(1, 14)
 
 _EVERY: Final = re.compile(
-    r"(?:(?:for|whenever|where|with) )?(?:(?:all|any|every|each)"
-    r"(?: (?P<kind>(?:positive )?(?:integers?|natural numbers?)))?(?: (?:real|complex))?(?: numbers?)?(?: values? of)?"
-    r"|(?:some |an )?(?P<one>integers?))"
+    r"(?:(?:for|whenever|where|with) )?(?:(?:all|any|every|each)(?: (?P<kind>(?:positive )?(?:integers?"
+    r"|natural numbers?)))?(?: (?:real|complex))?(?: numbers?)?(?: values? of)?|(?:some |an )?(?P<one>integers?))"
 )
 
 
@@ -34,20 +33,16 @@ class Cursor:
 
     @property
     def token(self) -> Token:
-        """The next token."""
         return self.tokens[self.index]
 
     @property
     def previous(self) -> Token:
-        """The token that was taken last."""
         return self.tokens[self.index - 1]
 
     def peek(self, distance: int = 1) -> Token:
-        """A token further on."""
         return self.tokens[min(self.index + distance, len(self.tokens) - 1)]
 
     def advance(self) -> Token:
-        """Takes the next token."""
         token = self.tokens[self.index]
         if token.kind == "end":
             raise UnreadableError("the text ends too early")
@@ -66,7 +61,6 @@ class Cursor:
         return found
 
     def expect(self, text: str) -> None:
-        """Takes the operator `text`."""
         if not self.take(text):
             raise UnreadableError(f"{self.token.text or 'the end'!r} where {text!r} was expected")
 

@@ -7,36 +7,14 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
+from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.exact import exact, same_residue
-from mcts_math.answer.values.nodes import (
-    DOTS,
-    HALF,
-    INFINITY,
-    MINUS_ONE,
-    ONE,
-    ZERO,
-    Bound,
-    Call,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Sum,
-    Sym,
-    children,
-    joined,
-    negate,
-    rebuild,
-    substitute,
-    symbols,
-    walk,
-)
+from mcts_math.answer.values.nodes import DOTS, MINUS_ONE, Node, Num, Power, Prod, Sum, Sym, negate, rebuild, symbols
 from mcts_math.answer.values.roles import COUNTERS
 
 _STARTS: Final = range(4)  # of the counter
 _MOST: Final = 1000  # terms that are written out
 _COUNTER: Final = "… counted"
-_ANYWHERE: Final = ((10007, 3), (30011, 7))
 
 
 def listed(items: Sequence[Node]) -> tuple[Node, ...]:
@@ -72,10 +50,7 @@ def _progression(known: Sequence[Fraction], last: Fraction) -> list[Fraction]:
 
 
 def summed(terms: Sequence[Node]) -> Node:
-    """A sum with dots: of its terms as `listed`, over its index, or the limit of a series.
-
-    A sum of no known rule is a function of the terms that are written, in their order; whatever the sign of its dots.
-    """
+    """A sum with dots over its index, or the limit of a series; without a rule, a function of the terms in order."""
     terms = tuple(DOTS if term == negate(DOTS) else term for term in terms)
     if (short := listed(terms)) != terms and DOTS not in short:
         return Sum(short)
@@ -88,7 +63,7 @@ def summed(terms: Sequence[Node]) -> Node:
     closed = None
     if len(after) < 2:
         closed = _closed("sum", known, after[0]) if after else _geometric(known) or _series("sum", known, None)
-    return closed or Call(f"…{place}", known + after, free=True)
+    return closed or tree.Call(f"…{place}", known + after, free=True)
 
 
 def multiplied(factors: Sequence[Node]) -> Node:
@@ -102,7 +77,7 @@ def multiplied(factors: Sequence[Node]) -> Node:
 
 
 def _closed(kind: str, known: Sequence[Node], last: Node) -> Node | None:
-    return _indexed(kind, known, last) or _series(kind, known, last) or _stepped(kind, known, last)
+    return _indexed(kind, known, last) or _series(kind, known, last)
 
 
 def _indexed(kind: str, known: Sequence[Node], last: Node) -> Node | None:
@@ -111,29 +86,16 @@ def _indexed(kind: str, known: Sequence[Node], last: Node) -> Node | None:
         if name not in symbols(last) or any(name in symbols(term) for term in known):
             continue
         for start in _STARTS:
-            first = [substitute(last, {name: Num(Fraction(start + index))}) for index in range(len(known))]
+            first = [tree.substitute(last, {name: Num(Fraction(start + index))}) for index in range(len(known))]
             if all(same_residue(*pair) for pair in zip(first, known, strict=True)):
                 counter = f"{name} counted"
-                body = substitute(last, {name: Sym(counter)})
-                return Bound(kind, body, counter, Num(Fraction(start)), Sym(name))
+                body = tree.substitute(last, {name: Sym(counter)})
+                return tree.Bound(kind, body, counter, Num(Fraction(start)), Sym(name))
     return None
 
 
-def _stepped(kind: str, known: Sequence[Node], last: Node) -> Node | None:
-    """`(n+1) + (n+2) + … + 2n`, of even steps."""
-    step = _constant(known[1], known[0])
-    if not step or not all(_constant(b, a) == step for a, b in pairwise(known)):
-        return None
-    count = Prod((Sum((last, negate(known[0]))), Num(1 / step)))
-    body = Sum((known[0], Prod((Num(step), Sym(_COUNTER)))))
-    return Bound(kind, body, _COUNTER, ZERO, count)
-
-
 def _series(kind: str, known: Sequence[Node], last: Node | None) -> Node | None:
-    """What the last two terms that are written show to be the rule, if it gives the others too.
-
-    Their numbers go on in even steps: `1/(1·2) + 1/(2·3) + … + 1/(99·100)`, `x - x^3/3! + x^5/5! - …`.
-    """
+    """By even steps of the numbers in its last two terms, if these give the others too: `x - x^3/3! + x^5/5! - …`."""
     signs, bodies = zip(*map(_signed, known), strict=True)
     alternates = signs[0] != signs[1]
     if any((a != b) != alternates for a, b in pairwise(signs)):
@@ -144,11 +106,11 @@ def _series(kind: str, known: Sequence[Node], last: Node | None) -> Node | None:
         return None
 
     def term(index: int) -> Node:
-        return substitute(body, {_COUNTER: Num(Fraction(index))})
+        return tree.substitute(body, {_COUNTER: Num(Fraction(index))})
 
     if not all(same_residue(term(index), body) for index, body in enumerate(bodies[:-2])):
         return None
-    count: Node = INFINITY
+    count: Node = tree.INFINITY
     if last is not None:
         sign, end = _signed(last)
         places = (place + len(known) - 2 for place in _places(bodies[-2], bodies[-1], end))
@@ -157,30 +119,19 @@ def _series(kind: str, known: Sequence[Node], last: Node | None) -> Node | None:
         if place is None:
             return None
         count = Num(Fraction(place))
-    turns = Power(MINUS_ONE, counter) if alternates else ONE
-    return Bound(kind, Prod((Num(Fraction(signs[0])), turns, body)), _COUNTER, ZERO, count)
+    turns = Power(MINUS_ONE, counter) if alternates else tree.ONE
+    return tree.Bound(kind, Prod((Num(Fraction(signs[0])), turns, body)), _COUNTER, tree.ZERO, count)
 
 
 def _places(first: Node, second: Node, last: Node) -> set[int]:
     """How many steps from `first` to `second` may lead from `first` to `last`, by the numbers in them."""
     places = set()
-    numbers = ([part.value for part in walk(node) if isinstance(part, Num)] for node in (first, second, last))
+    numbers = ([part.value for part in tree.walk(node) if isinstance(part, Num)] for node in (first, second, last))
     for one, two, end in zip(*numbers, strict=False):  # the last term may have another shape
         for a, b, c in zip(*(value.as_integer_ratio() for value in (one, two, end)), strict=True):
             if a != b and (c - a) % (b - a) == 0:
                 places.add((c - a) // (b - a))
     return places
-
-
-def _constant(node: Node, other: Node) -> Fraction | None:
-    """The difference of two expressions; None where it depends on their variables."""
-    difference = Sum((node, negate(other)))
-    names = sorted(symbols(difference))
-    values = {
-        exact(difference, {name: Fraction(large + place, small) for place, name in enumerate(names)})
-        for large, small in _ANYWHERE
-    }
-    return values.pop() if len(values) == 1 else None
 
 
 def _signed(term: Node) -> tuple[int, Node]:
@@ -189,14 +140,12 @@ def _signed(term: Node) -> tuple[int, Node]:
         case Num(value) if value < 0:
             return -1, negate(term)
         case Prod((Num(value), *rest)) if value < 0:
-            return -1, joined(Prod, rest if value == -1 else (Num(-value), *rest))
+            return -1, tree.joined(Prod, rest if value == -1 else (Num(-value), *rest))
     return 1, term
 
 
 def _rule(first: Node, second: Node, counter: Node) -> Node | None:
     """The function of the counter that is `first` where that is 0 and `second` where it is 1; their shape is one."""
-    if first == second:
-        return first
     if isinstance(first, Num) and isinstance(second, Num):
         above, below = (
             Sum((Num(Fraction(a)), Prod((Num(Fraction(b - a)), counter))))
@@ -204,8 +153,8 @@ def _rule(first: Node, second: Node, counter: Node) -> Node | None:
         )
         whole = first.value.denominator == second.value.denominator == 1
         return above if whole else Prod((above, Power(below, MINUS_ONE)))
-    mine, other = children(first), children(second)
-    if len(mine) != len(other) or rebuild(first, lambda _: ZERO) != rebuild(second, lambda _: ZERO):
+    mine, other = tree.children(first), tree.children(second)
+    if len(mine) != len(other) or rebuild(first, lambda _: tree.ZERO) != rebuild(second, lambda _: tree.ZERO):
         return None
     parts = [part for a, b in zip(mine, other, strict=True) if (part := _rule(a, b, counter)) is not None]
     rest = iter(parts)
@@ -220,7 +169,7 @@ def _geometric(known: Sequence[Node]) -> Node | None:
     size = None if symbols(ratio) else exact(ratio)
     if not symbols(ratio) and (size is None or abs(size) >= 1):
         return None
-    return Prod((known[0], Power(Sum((ONE, negate(ratio))), MINUS_ONE)))
+    return Prod((known[0], Power(Sum((tree.ONE, negate(ratio))), MINUS_ONE)))
 
 
 def endless(node: Node) -> Node:
@@ -239,12 +188,12 @@ def endless(node: Node) -> Node:
         return rebuild(node, endless)
     first, second = (b, a) if root else (a, b)
     under = Sum((Power(first, Num(Fraction(2))), Prod((Num(Fraction(4)), second))))
-    return Prod((HALF, Sum((first, Power(under, HALF)))))
+    return Prod((tree.HALF, Sum((first, Power(under, tree.HALF)))))
 
 
 def _level(node: Node) -> tuple[bool, Node, Node | None, Node] | None:
     """Whether it is a root, a, b and x of √(a + b x), or of a + b/x; None of anything else. Of dots no b is known."""
-    root = isinstance(node, Power) and node.exponent == HALF
+    root = isinstance(node, Power) and node.exponent == tree.HALF
     inside = node.base if isinstance(node, Power) and root else node
     if not isinstance(inside, Sum) or len(inside.items) != 2:
         return None
@@ -257,4 +206,4 @@ def _level(node: Node) -> tuple[bool, Node, Node | None, Node] | None:
         if not isinstance(last, Power) or last.exponent != MINUS_ONE:
             return None
         last = last.base
-    return root, a, joined(Prod, before) if before else ONE, last
+    return root, a, tree.joined(Prod, before) if before else tree.ONE, last

@@ -31,21 +31,7 @@ from mcts_math.answer.text.units import PERCENT
 from mcts_math.answer.text.vocabulary import names
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.measures import is_measure
-from mcts_math.answer.values.nodes import (
-    Call,
-    Node,
-    Num,
-    Power,
-    Prod,
-    Quantity,
-    Ratio,
-    Relation,
-    SetOp,
-    Sum,
-    Sym,
-    joined,
-    listing,
-)
+from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Ratio, Relation, SetOp, Sum, Sym, joined
 from mcts_math.answer.values.propositions import is_proposition
 from mcts_math.answer.values.show import show
 
@@ -70,11 +56,7 @@ _SET_OPS: Final = {"|": "or", "&": "and", "setminus": "minus"}
 
 
 def parse_tokens(tokens: list[Token], spaced: bool = False) -> Node:
-    """The whole text as one value; several values without brackets are a list.
-
-    Args:
-        tokens: as the lexer makes them.
-        spaced: the text has the spaces of a Python print.
+    """The whole text as one value, or a list; `spaced`: with the spaces of a Python print.
 
     Raises:
         UnreadableError: the text is in no notation that the grammar knows.
@@ -83,7 +65,7 @@ def parse_tokens(tokens: list[Token], spaced: bool = False) -> Node:
     parts = cursor.comma_list()
     if cursor.token.kind != "end":
         raise UnreadableError(f"{cursor.token.text!r} in an unexpected place")
-    return listing(parts)
+    return tree.listing(parts)
 
 
 def expression(cursor: Cursor, minimum: int) -> Node:
@@ -163,7 +145,6 @@ def _sum(cursor: Cursor, left: Node) -> Node:
 
 
 def _product(cursor: Cursor, left: Node) -> Node:
-    """All factors of one level at once."""
     factors = [left]
     while _power(cursor) == PRODUCT:
         op = cursor.advance().text if cursor.sees(*_FACTORS) else ""
@@ -234,7 +215,7 @@ def _postfix(cursor: Cursor, left: Node, op: str) -> Node:
     if op == "deg":
         return degrees(cursor, left)
     if op == "%":
-        return Quantity(left, PERCENT)
+        return tree.Quantity(left, PERCENT)
     if op == "!" and cursor.take("!"):  # every second factor
         last = Sum((Call("ceil", (Prod((left, tree.HALF)),)), tree.MINUS_ONE))
         return tree.Bound("prod", Sum((left, Prod((Num(Fraction(-2)), Sym("!!"))))), "!!", tree.ZERO, last)
@@ -265,8 +246,6 @@ def _relation(cursor: Cursor, left: Node) -> Node:
 
 
 def _ratio(cursor: Cursor, left: Node, right: Node) -> Node:
-    if isinstance(left, tree.Text):
-        return Relation(("=",), (left, right))
     items = (*left.items, right) if isinstance(left, Ratio) else (left, right)
     second = cursor.previous.text
     if isinstance(left, Ratio):  # 1:30:00

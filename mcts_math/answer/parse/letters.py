@@ -38,7 +38,6 @@ _BEHIND: Final = {"percent": "%", "mod": "mod", "squared": "^", "cubed": "^"}
 
 
 def scan_letters(scanner: Scanner) -> None:
-    """Takes the run of letters at the position."""
     if (currency := scanner.match(_CURRENCY)) is not None:
         scanner.add("money", {"US": "dollar", "Rs": "rupee"}.get(currency.group(2) or currency.group(3), currency[0]))
         return
@@ -107,18 +106,13 @@ def scan_known(scanner: Scanner, run: str) -> bool:
     if kind == "func" and not scanner.latex and (digits := _DIGITS.match(scanner.text, scanner.position)) is not None:
         longer = FUNCTIONS.get(run + digits.group())  # log2
         text, scanner.position = (longer, digits.end()) if longer else (text, scanner.position)
-    if kind == "const" and len(run) == 1 and (scanner.peek() == "_" or _is_name(scanner, run)):
-        kind, text = "sym", run
+    if kind == "const" and len(run) == 1 and (scanner.peek() == "_" or (run.isupper() and scanner.sees(_EQUALS))):
+        kind, text = "sym", run  # E = 5: no constant
     if kind == "sym":
         text += _subscript(scanner)
     if kind:
         scanner.add(kind, text)
     return bool(kind)
-
-
-def _is_name(scanner: Scanner, run: str) -> bool:
-    """Whether E and I, as sympy prints constants, are names here: in front of an equals sign."""
-    return run.isupper() and scanner.sees(_EQUALS)
 
 
 def _subscript(scanner: Scanner) -> str:

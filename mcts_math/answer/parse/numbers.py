@@ -53,31 +53,20 @@ def _based(match: re.Match[str]) -> Fraction | None:
 _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | None]], ...]] = tuple(
     (re.compile(pattern), value_of)
     for pattern, value_of in (
-        (
-            r"(\d*)\.(\d*)\\dot\s*\{?(\d)\}?(?:(\d{0,500})\\dot\s*\{?(\d)\}?)?(?!\d)",
-            lambda m: repeating(m[1], m[2], "".join(m.groups("")[2:])),
-        ),
-        (
-            rf"(\d*)\.(\d*)\\(?:overline|bar|dot(?=\s*\{{))\s*\{{?(\d{{1,500}})\}}?(?:{_DOTS})?",
-            lambda m: repeating(*m.groups("")),
-        ),
+        (r"(\d*)\.(\d*)\\dot\s*\{?(\d)\}?(?:(\d{0,500})\\dot\s*\{?(\d)\}?)?(?!\d)",
+         lambda m: repeating(m[1], m[2], "".join(m.groups("")[2:]))),
+        (rf"(\d*)\.(\d*)\\(?:overline|bar|dot(?=\s*\{{))\s*\{{?(\d{{1,500}})\}}?(?:{_DOTS})?",
+         lambda m: repeating(*m.groups(""))),
         (r"(\d+)\.(\d*)\((\d{1,500})\)(?!\d)", lambda m: repeating(*m.groups())),
         (rf"(\d*)\.(\d+){_DOTS}", _endless),
-        (
-            r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?)\s?_\s?(?:\{\s*)?(?:\\(?:text|mathrm)\s*\{\s*)?(?:base\s*(?:\}\s*)?)?"
-            rf"(\d{{1,2}}|{'|'.join(_BASES)})(?![a-z\d])\s*\}}?\}}?",
-            _based,
-        ),
-        (r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?) ?base ?(\d{1,2})(?!\d)", _based),
-        (r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?) ?\( ?base ?(\d{1,2}) ?\)", _based),
-        (
-            r"(\d+) (\d{1,9}) ?/ ?(\d{1,9})(?![\d.^])",  # a mixed number
-            lambda m: int(m[1]) + Fraction(int(m[2]), int(m[3])) if int(m[3]) else None,
-        ),
+        (r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?)\s?_\s?(?:\{\s*)?(?:\\(?:text|mathrm)\s*\{\s*)?(?:base\s*(?:\}\s*)?)?"
+         rf"(\d{{1,2}}|{'|'.join(_BASES)})(?![a-z\d])\s*\}}?\}}?", _based),
+        (r"(\d+) (\d{1,9}) ?/ ?(\d{1,9})(?![\d.^])",  # a mixed number
+         lambda m: int(m[1]) + Fraction(int(m[2]), int(m[3])) if int(m[3]) else None),
         (r"\(([0-9A-Z]+)\)_\{?(\d{1,2})(?!\d)\}?", _based),
         (r"(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+)(?![\w.])", lambda m: Fraction(int(m[1], 0))),
     )
-)
+)  # fmt: skip
 # Decimals of other countries, where they can't be anything else: separators to drop, then the decimal comma.
 _FOREIGN: Final = re.compile(
     r"(?<![\d.,'])(?:\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])|\d{1,3}(?:\.\d{3}){2,}(?![\d.,])|\d{1,3}(?:'\d{3})+(?![\d,'])"
@@ -95,11 +84,7 @@ _DROPPED: Final = str.maketrans("", "", "'_ ")
 
 
 def scan_number(scanner: Scanner) -> None:
-    """Takes the number at the position.
-
-    Raises:
-        UnreadableError: a digit that its base does not have, or an exponent beyond all reason.
-    """
+    """Takes the number at the position. Raises UnreadableError for a digit that its base does not have."""
     if (plain := scanner.match(_INTEGER)) is not None:
         scanner.add("num", plain.group(), Fraction(_integer(plain.group())))
         return
@@ -153,11 +138,7 @@ def based_value(digits: str, base: int) -> Fraction | None:
 
 
 def decimal_value(text: str) -> tuple[Fraction, int, int]:
-    """Value, significant digits and places of a decimal literal; digits are 0 for an integer.
-
-    Raises:
-        UnreadableError: the exponent is beyond all reason.
-    """
+    """Value, significant digits (0: an integer) and places of a decimal. Raises UnreadableError: a huge exponent."""
     mantissa, _, exponent = text.lower().partition("e")
     power = int(exponent) if exponent and len(exponent) < 8 else 0
     if len(exponent) >= 8 or abs(power) > _MAX_EXPONENT:

@@ -182,8 +182,6 @@ def _unit_parts(cursor: Cursor) -> list[str]:
             parts[-1] += f"^{power.value}"
         elif parts and cursor.peek().kind != "num" and cursor.take("/"):
             parts += ["per", cursor.advance().text]
-        elif parts and cursor.sees("in"):
-            parts.append(cursor.advance().text)
         elif not (parts and cursor.peek().kind == "word" and cursor.take("*")):
             return parts
 
@@ -204,7 +202,6 @@ def quantifies(token: Token) -> bool:
 
 
 def degrees(cursor: Cursor, left: Node) -> Node:
-    """`left` in degrees."""
     if cursor.token.text in ("C", "F") and cursor.token.kind in ("sym", "word"):
         return Quantity(left, unit_name("celsius" if cursor.advance().text == "C" else "fahrenheit"))
     return Quantity(left, DEGREE)

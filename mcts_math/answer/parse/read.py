@@ -42,7 +42,6 @@ _NAME: Final = re.compile(
     r"[A-Z]{3,9}|(?=[A-Z]{2})(?=[CDLM]*[IVX])M*(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})"
 )
 _CAPITALS: Final = re.compile(r"\(?[A-Z]{1,9}\)?(?:\s*(?:,\s*and|,\s*or|,|and|or|&)\s*\(?[A-Z]{1,9}\)?)*")
-_CORNERS: Final = re.compile(r"[A-Z]{3}")
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
@@ -85,8 +84,6 @@ def _remembered(text: str) -> Reading:
     reading = _read(text)
     marks = [mark.lstrip("\\") for mark in _FIGURES.findall(text)]
     figures = frozenset(_FIGURE_NAMES.get(mark, mark) for mark in (*marks, *_PRODUCT.findall(text)))
-    if figures == {"angle"} and _CORNERS.fullmatch(reading.text) is not None:  # ABC is CBA, but not BAC
-        return replace(reading, node=Text(min(reading.text, reading.text[::-1])), figures=figures)
     return replace(reading, figures=figures) if figures else reading
 
 
@@ -187,11 +184,7 @@ def _statement(said: Sentence) -> Node:
 
 
 def parse(clean: str, thousands: bool = True) -> Node:
-    """The value of a normalised text by the grammar alone.
-
-    Raises:
-        UnreadableError: it is in no notation that the grammar knows.
-    """
+    """The value of a normalised text by the grammar alone. Raises UnreadableError where it has none."""
     try:
         node = parse_tokens(tokenise(clean, thousands), spaced="\\" not in clean and ", " in clean)
     except UnreadableError:

@@ -89,8 +89,6 @@ def _tidy_group(node: Group) -> Node:
     if not node.left:
         if (chain := _chain(node)) is not None:
             return tidy(chain)
-        if _restrictions(node):
-            return SetOp("and", node.items)
         if (within := over_range(node) or without_domain(node)) is not None:
             return tidy(within)
         if _share_signs(node):
@@ -110,7 +108,8 @@ def _tidy_group(node: Group) -> Node:
 
 def _without_signs(node: Node) -> Node:
     if isinstance(node, Relation):  # each sign of a set makes two elements
-        items = (tidy(item) if _has_values(item) else item for item in node.items)
+        several = [is_family(item) or (isinstance(item, Group) and item.left == "{") for item in node.items]
+        items = (tidy(item) if many else item for many, item in zip(several, node.items, strict=True))
         node = Relation(node.ops, tuple(items))
         if len(node.ops) > 1 and (same := line(node)) is not None:
             return same
@@ -127,10 +126,6 @@ def _chain(node: Group) -> Relation | None:
     if not meet or not 1 < len(pairs) == len(node.items):
         return None
     return Relation(("=",) * len(pairs), (*pairs[0], *(pair[1] for pair in pairs[1:])))
-
-
-def _has_values(node: Node) -> bool:
-    return is_family(node) or (isinstance(node, Group) and node.left == "{")
 
 
 def _share_signs(node: Group) -> bool:
@@ -162,15 +157,6 @@ def _alternatives(node: Node) -> list[tuple[Node, ...]]:
             systems = [*systems[:-1], systems[-1] + first, *others]
         return systems
     return [(node,)]
-
-
-def _restrictions(node: Group) -> bool:
-    """Whether the items are conditions on one variable that hold together: `x in R, x != 2`."""
-    ops = {op for item in node.items if isinstance(item, Relation) for op in item.ops}
-    if len(node.items) < 2 or not ops & {"in", "!="} or not all(map(_is_condition, node.items)):
-        return False
-    first = tree.symbols(node.items[0])
-    return len(first) == 1 and all(tree.symbols(item) == first for item in node.items)
 
 
 def _is_condition(node: Node) -> bool:

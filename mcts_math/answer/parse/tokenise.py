@@ -24,11 +24,7 @@ _RAISING: Final = frozenset({"^", "_", "|"})
 
 
 def tokenise(text: str, thousands: bool = True) -> list[Token]:
-    """All tokens of a normalised text, and an end token.
-
-    Args:
-        text: normalised text.
-        thousands: `1,234` outside brackets is one number.
+    """All tokens of a normalised text, and an end token; `thousands`: `1,234` outside brackets is one number.
 
     Raises:
         UnreadableError: a character or command that is in no notation, or too many tokens.

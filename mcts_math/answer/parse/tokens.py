@@ -67,7 +67,6 @@ class Scanner:
         return pattern.match(self.text, self.position) is not None
 
     def peek(self, length: int = 1) -> str:
-        """The next characters."""
         return self.text[self.position : self.position + length]
 
     def insert(self, text: str) -> None:

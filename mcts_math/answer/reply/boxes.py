@@ -59,9 +59,6 @@ _FACTOR: Final = re.compile(
     r"\s?(\\pi|i|\\sqrt\{\w{1,9}\}|\\times\s?10\^\{?-?\d{1,3}\}?|\+\s?C|!(?=\s?(?:\$|\\[)\]])))(?=\s?(?:\$|\\[)\]]|[.,;\n]|\Z))"
 )
 _FORMULA_ENDS: Final = re.compile(r"\s?(?:\$|\\[)\]]|[.,;\n]|\\text|\Z)")
-_EXTREME: Final = re.compile(
-    r"\b(?:least|smallest|greatest|largest|most|fewest|minimum|maximum|minimal|maximal)\b", re.I
-)
 _UNBOXED: Final = re.compile(r"\\boxed\{([^{}]*)\}")
 _SINGLE: Final = re.compile(r"[\w.]+|\\[dt]?frac\{\w+\}\{\w+\}|\\frac\d\d")
 
@@ -85,9 +82,7 @@ class _Extent(NamedTuple):
 def last_box(text: str, read_tag: Callable[[str], str]) -> Found | None:
     """The last box and those that are joined to it; one that is empty, or denied ("not \\boxed{5}"), is none.
 
-    Args:
-        text: a reply.
-        read_tag: what `<answer>…</answer>` says, by what is between the tags.
+    `read_tag` tells what `<answer>…</answer>` says, by what is between the tags.
     """
     boxes = list(_BOX.finditer(text))
     closed = closing_braces(text) if boxes else {}
@@ -102,9 +97,6 @@ def last_box(text: str, read_tag: Callable[[str], str]) -> Found | None:
             break
         first, last, end = place
         if found and not _JOINED.fullmatch(text, end, following):
-            if end > following:  # this box holds the one found
-                following = match.start()
-                continue
             previous = _extent(boxes[index - 1], closed, tags) if index else None
             before = text[max(match.start() - 600, previous[2] if previous is not None else 0) : match.start()]
             if _NEARLY.fullmatch(text, end, following):
@@ -174,8 +166,6 @@ def _with_signs(text: str, box: _Extent) -> str:
     before = text[max(box.start - 80, 0) : box.start]
     factor = _FACTOR.match(text, box.end)
     sign = _SIGN.search(before) if factor is not None or _FORMULA_ENDS.match(text, box.end) else None
-    if sign is not None and _EXTREME.search(before) and not sign.group(1).startswith(("-", "\\pm")):
-        sign = None  # the least n with n >= 5
     if sign is None and factor is None:
         return box.content
     sign_text = _UNBOXED.sub(r"\1", sign.group(1)) if sign is not None else ""

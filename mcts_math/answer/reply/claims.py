@@ -16,24 +16,20 @@ ASIDE: Final = re.compile(
 )
 _REASON: Final = re.compile(
     r",? (?:(?:because|since)(?!.*, (?:\$?[a-z]\$? ?=|which (?:leaves|gives)|(?:the|they|he|she|it|we|there"
-    r"|you)(?:'\w{1,2})? .*\d))|of which|which (?:occurs|happens|is (?:attained|achieved"
-    r"|obtained))) .*\Z|, for which .*\Z"
+    r"|you)(?:'\w{1,2})? .*\d))|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z"
     r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, (?:as(?! follows)|given that|after"
     r"|no matter|regardless of|even though|although|while) [^,]*\Z|, with [^=]*\\ne.*\Z"
     r"|,? with (?:a )?(?:remainder (?:of )?\$?0\$?|\$?\d+ [a-z ]*\b(?:left|remaining|over|to spare)\b[^,]*)\Z"
     r"|,? (?:rather than|instead of|compared (?:to|with)|as opposed to|versus) .*\Z"
-    r"|: [^:]*\b(?:compared (?:to|with)|versus|vs\.?) .*\Z|(?<=\d), (?:i\.e\.|that is),? [a-z].*\Z"
+    r"|(?<=\d), (?:i\.e\.|that is),? [a-z].*\Z"
     r"|(?<=[a-z]{3}) when (?:[a-z]{2,20}[ ']?){3,20}\Z"
-    r"|(?<=\d) of (?:the|its|his|her|their|our|my|your|those|these) (?:total )?\d+ (?!.*\b(?:are|is|were"
-    r"|was)\b)[a-z ]*\Z"
     r"|, so (?:that|this|it)(?:'s| is) (?:the|our|what) [^\d,]*\Z"
     r"|(?:,? and|,) not (?:by )?(?=[$\d-]|[a-z] ?=)[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about"
     r"|roughly) .*\Z"
     r"|, with (?:cent(?:er|re)|radius|dimensions)\b(?!.*, so\b).*\Z| with \d+ degrees of freedom\Z"
     r"|, who (?:is|was|has|had|are) .*\Z"
     r"|,? for (?:every|all|any|each) (?:(?:positive|natural|non-?negative|real|odd|even|integer) )*(?:integers?"
-    r"|numbers?|\$?[a-z]\$?)"
-    r"(?: \$?[a-z]\$?)?\Z",
+    r"|numbers?|\$?[a-z]\$?)(?: \$?[a-z]\$?)?\Z",
     re.DOTALL,
 )
 _WEEKDAY: Final = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
@@ -44,10 +40,9 @@ _BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as|to)\
 _JOINT: Final = re.compile(r"(?:,|, and|, or| and| or|、|和|) ?")
 CONCLUDES: Final = (
     r"(?:(?:therefore|thus|so|hence|then|consequently|in conclusion|finally|overall|altogether|in total)\b"
-    r"|it follows that\b|(?:decision|conclusion|verdict|solutions?|roots|final|tl;dr|results?)(?=:)|this (?:gives"
-    r"|means)\b"
-    r"|we (?:get|find|obtain|have|conclude)\b|(?:donc|also|somit|por (?:lo )?tanto|portanto|quindi|dus)\b"
-    r"|因此|所以|故|综上)"
+    r"|it follows that\b|(?:decision|conclusion|verdict|solutions?|roots|final|tl;dr|results?)(?=:)"
+    r"|this (?:gives|means)\b|we (?:get|find|obtain|have|conclude)\b"
+    r"|(?:donc|also|somit|por (?:lo )?tanto|portanto|quindi|dus)\b|因此|所以|故|综上)"
 )
 _START: Final = re.compile(rf"\W{{0,4}}(?:{CONCLUDES}[,:，]{{0,2}}\s*(?:that )?){{1,2}}", re.IGNORECASE)
 _SETS_OUT: Final = re.compile(
@@ -62,12 +57,10 @@ _CLAUSE: Final = re.compile(
 )
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
-    r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want"
-    r"|must|if|(?<!\bit )would|maybe|perhaps|try|next|first|not"
-    r"|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least"
-    r"|most"
-    r"|(?<!\d )(?:more|less|fewer|greater|smaller)|larger than|(?<=\w )between|attained|remainder when|using|formula"
-    r"|example)\b|\?"
+    r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want|must"
+    r"|if|(?<!\bit )would|maybe|perhaps|try|next|first|not|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew"
+    r"|(?<!the )given(?! by)|where|when|unless|except|least|most|(?<!\d )(?:more|less|fewer|greater|smaller)"
+    r"|larger than|(?<=\w )between|attained|remainder when|using|formula|example)\b|\?"
     r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
     r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
     r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact)\b",
@@ -115,8 +108,7 @@ _OUTCOME: Final = re.compile(  # in words
     r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
     r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
     r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)(?=\Z|[:;,])[^\n]*|(?:function|number"
-    r"|it) is (even|odd"
-    r"|prime|irrational|rational))\Z"
+    r"|it) is (even|odd|prime|irrational|rational))\Z"
     r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b((?:converges"
     r"|diverges)(?: absolutely| conditionally)?|(?:does not"
     r"|doesn't) converge)\Z|\bis (all (?:real )?numbers(?: except \$?[a-z]\$? ?[=≠][^,;]{1,20})?|the empty set)\Z"
@@ -141,9 +133,8 @@ _WHERE: Final = re.compile(
 _HAS: Final = re.compile(rf"{VALUE} has (?:exactly |only )?({VALUE})(?: [a-z-]{{1,20}}){{1,4}}")
 _INTRO: Final = re.compile(
     r"\A(?:using|by|with|from|after|because|since|as|out of|applying|[a-z]{2,12}ing"
-    r"|if we (?:simplify|add|subtract|multiply|divide|take|combine|count|round|convert"
-    r"|sum)) (?!the induct)[^,]{1,100}, "
-    r"(?=(?:the|it|they|he|she|each|we|this|there|its|our)\b|P\()",
+    r"|if we (?:simplify|add|subtract|multiply|divide|take|combine|count|round|convert|sum))"
+    r" (?!the induct)[^,]{1,100}, (?=(?:the|it|they|he|she|each|we|this|there|its|our)\b|P\()",
     re.IGNORECASE,
 )
 _MAIN: Final = re.compile(
@@ -151,8 +142,7 @@ _MAIN: Final = re.compile(
 )
 _DURING: Final = re.compile(  # when it holds, which is no answer beside another value
     r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|during|over|within|for|every|each|per) (?:the |all |these |those "
-    r"|first |last )*"
-    r"\d{1,4} (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
+    r"|first |last )*\d{1,4} (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
     r"|,? at (?:a rate of )?\$?\d[\d.]{0,9} [a-z]{1,20} (?:an?|per|each|every) [a-z]{1,20}"
 )
 _COUNTED: Final = re.compile(  # of what a list follows
@@ -171,10 +161,8 @@ _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 
 def stated(sentence: str) -> str | None:
-    """What a sentence comes to: its bold values, or the one number or formula that it states; None without such."""
+    """What a sentence comes to: the one number or formula that it states; None without such."""
     sentence = _COMMA.sub(r"\1.\2", _WHERE.sub(".", ASIDE.sub("", sentence)))
-    if (bold := bold_values(sentence)) is not None:
-        return bold
     sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
     complete = sentence.endswith(_COMPLETE) and _OPENED.search(sentence) is None
     sentence = sentence.replace("**", "")

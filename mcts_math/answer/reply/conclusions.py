@@ -22,17 +22,13 @@ _FAREWELL: Final = re.compile(  # to the user
 )
 _NOTES: Final = re.compile(  # under a heading of their own
     r"\n\W{0,9}(?:sanity |let(?:'s|s| us| me) |(?:quick|double)[ -]|to |here(?:'s| is) (?:the|a) ){0,3}(?:check(?:ing)?"
-    r"|verif\w+|comprobación|v[eé]rification|probe|проверка|prüfung|验证|检验|explanation|key (?:points?"
-    r"|ideas?)|remarks?"
-    r"|breakdown|takeaways?|sources?|references?|tips?|notes?(?=:)|fun fact)"
-    r"(?:\*\*|:|[^\n]{0,40}\n)(?:(?!\n\W{0,4}(?:hence|so|thus|therefore|final)\b).)*\Z|(?<=[.$]) {1,3}(?:check"
-    r"|verif\w+): [^\n]*\Z"
-    r"|(?<=\$\$|\\\]),?\s{0,3}(?:and|with)(?: a)? remainder [^\n]{1,30}\Z"
+    r"|verif\w+|comprobación|v[eé]rification|probe|проверка|prüfung|验证|检验|explanation|key (?:points?|ideas?)"
+    r"|remarks?|breakdown|takeaways?|sources?|references?|tips?|notes?(?=:)|fun fact)(?:\*\*|:"
+    r"|[^\n]{0,40}\n)(?:(?!\n\W{0,4}(?:hence|so|thus|therefore|final)\b).)*\Z|(?<=[.$]) {1,3}(?:check"
+    r"|verif\w+): [^\n]*\Z|(?<=\$\$|\\\]),?\s{0,3}(?:and|with)(?: a)? remainder [^\n]{1,30}\Z"
     r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|in comparison,|here(?:'s| is) a (?:quick )?(?:sanity )?check"
-    r"|let's (?:quickly )?(?:verify|check)|if [^\n.]{1,120}(?:would|n't|'d) (?:have|be|get)\b|(?:this"
-    r"|it) holds (?:for|when|where)|(?:we|you) can (?:check"
-    r"|verify) that )"
-    r"(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z"
+    r"|let's (?:quickly )?(?:verify|check)|if [^\n.]{1,120}(?:would|n't|'d) (?:have|be|get)\b"
+    r"|(?:this|it) holds (?:for|when|where)|(?:we|you) can (?:check|verify) that )(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z"
     r"|(?<=[.$!])\s{1,3}note that [^\n.]{1,80}(?:n't|\bnot|extraneous|rejected)\b[^\n.]{0,60}[.!]?\Z"
     r"|(?<=[.$!])\s{1,3}[^\n.!?]{1,80}, which (?:agrees|matches|checks out|is consistent"
     r"|confirms)\b[^\n.!?]{0,80}[.!]?\Z",
@@ -62,8 +58,7 @@ _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 _LED: Final = re.compile(
     rf"(?:\A|[.!?:\n])\W{{0,5}}{CONCLUDES}[^.!?\n]{{0,60}}\Z"
     r"|(?:\b(?:answer|result|is|are|(?:gives?|yields?|leaves?)(?: us)?|to|which|becomes|get|obtain|so|and|hence|with"
-    r"|equals|becomes|have|that|then)"
-    r"(?: (?:therefore|thus|then))?"
+    r"|equals|becomes|have|that|then)(?: (?:therefore|thus|then))?"
     r"|(?:multiply|simplify|solv|comput|evaluat|combin|add|divid|subtract|factor|expand|integrat)ing|:\**|\A|\.)\Z",
     re.IGNORECASE,
 )
@@ -75,8 +70,7 @@ _DISPLAY: Final = re.compile(
 )
 _LINE: Final = re.compile(  # of working, which is no sentence
     rf"(?:\W{{0,3}}(?:the )?(?:grand |final )?(?:total|result|sum|answer)(?: is| [a-z]{{3,20}})?: "
-    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\))"
-    rf"|(?:[A-Za-z]|∴ ?∠?)[^=\n+*/<>$\d]{{1,24}})? ?= ?"
+    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\))|(?:[A-Za-z]|∴ ?∠?)[^=\n+*/<>$\d]{{1,24}})? ?= ?"
     rf"|(?=\$[^$\n=]{{1,60}}=))({VALUE})(?:°?)(?: [a-z]{{1,20}}){{0,2}}(?: \(ans\.?\))?",
     re.IGNORECASE,
 )
@@ -125,11 +119,7 @@ def _closed(text: str) -> str:
 
 
 def _rows(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """Items with their values, up to the first line that is none; blank lines do not count.
-
-    One in bold among others is no row of them, a numbered step is none, and a part of a question may be a sentence.
-    What is given or planned is no answer.
-    """
+    """Items with their values, up to the first line that is none, such as a step; none where they are premises."""
     rows: list[tuple[str, str]] = []
     for line in filter(str.strip, lines):
         if _PREMISE.search(line) is not None:

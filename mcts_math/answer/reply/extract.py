@@ -10,7 +10,7 @@ from mcts_math.answer.reply.amounts import SEVERAL
 from mcts_math.answer.reply.boxes import Found, last_box
 from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
-from mcts_math.answer.reply.marks import MARK, NOTHING, SUPPOSED, clean, last_mark
+from mcts_math.answer.reply.marks import NOTHING, SUPPOSED, clean, last_mark
 from mcts_math.answer.reply.sentences import is_supposed, set_right, taken_back
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
@@ -86,14 +86,11 @@ _PLAIN: Final = re.compile(
 def extract_answer(text: str, *, cut: bool = False) -> str | None:
     """The answer that `text` marks as final or ends with, or None where it does neither.
 
-    Marks are a box (`\\boxed{…}`, `<answer>…</answer>`), `Final Answer: …` or that heading, `#### …`; the last of these
-    in the text counts. Boxes that `and`, `or` or a comma joins, and those of parts, are a list; a sign or factor beside
-    a box in its formula belongs to it, and one in a check, a remark or a question gives way to any other. A JSON field
-    `answer` marks one too, and so does "answer:" in other languages. Failing these, the last `the answer is …`, then
-    what the reply ends with: a list of values, bold text, a choice called correct, a display that concludes, a sentence
-    that computes or states one value; or all of a reply that has no words. What takes an answer back (`Wait, …: the
-    answer is 6`) counts instead. A choice letter in front (`(B) 12`) is the answer. A thought (`<think>`) marks
-    nothing, and a last box that does not end gives no answer.
+    Marks are a box (`\\boxed{…}`, `<answer>…</answer>`), `Final Answer: …`, `#### …` or a JSON field `answer`; the last
+    of these counts. Failing these, the last `the answer is …`, then what the reply ends with: a list of values, bold
+    text, a choice called correct, a display that concludes, a sentence that computes or states one value; or all of a
+    reply that has no words. What takes an answer back (`Wait, …: the answer is 6`) counts instead. A thought
+    (`<think>`) marks nothing, and a last box that does not end gives no answer. `docs/answer.md` says more.
 
     Args:
         text: a reply.
@@ -106,7 +103,6 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
 
 
 def _answer(reply: str, cut: bool) -> str | None:
-    """The answer of one turn."""
     reply = _CALCULATED.sub("", _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", reply)))
     for body in (_CODE.sub("", reply), reply):
         if found := _marked(body):
@@ -151,13 +147,8 @@ def _marked(reply: str) -> list[Found]:
     box = last_box(reply, lambda inside: (last_mark(inside) or Found(0, clean(inside))).answer or "")
     fields = list(_FIELD.finditer(reply))
     found = [last_mark(reply), box]
-    found += [Found(field.start(), _decoded(field.group(1)), 1 + _ends(reply, field)) for field in fields[-1:]]
+    found += [Found(field.start(), _decoded(field.group(1)), 2) for field in fields[-1:]]
     return [item for item in found if item is not None]
-
-
-def _ends(reply: str, field: re.Match[str]) -> bool:
-    """Whether no more is said after the JSON of a field."""
-    return reply.rstrip(" \n`").endswith("}") and MARK.search(reply, field.end()) is None
 
 
 def _decoded(value: str) -> str:

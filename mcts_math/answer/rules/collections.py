@@ -14,7 +14,7 @@ from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import matrix_value
 from mcts_math.answer.values.nodes import Call, Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
-from mcts_math.answer.values.shapes import as_rows, assignments, by_unit, closed, letters
+from mcts_math.answer.values.shapes import as_rows, assignments, closed, label_key, letters
 from mcts_math.answer.verdict import Policy
 
 MAX_UNORDERED: Final = 400
@@ -106,7 +106,7 @@ def compare_assignments(left: dict[str, Node], right: dict[str, Node], policy: P
 
 def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy) -> Decision:
     if isinstance(other, Group) and len(other.items) == len(values):  # red = 2, blue = 3 and 2 red, 3 blue
-        counted = by_unit(other.items)
+        counted = {label_key(str(item.unit)): item.value for item in other.items if isinstance(item, tree.Quantity)}
         if counted.keys() == values.keys():
             return compare_assignments(values, counted, policy)
         if len(counted) == len(values) and not any(

@@ -29,8 +29,7 @@ _NEAR: Final = (0, 1, 3, 4, 5, 6, 7, 8, 9)  # test points at which no exponentia
 def same_family(left: Sequence[Node], right: Sequence[Node]) -> bool:
     """Whether the vectors `left`, for all values of their constants of integration, are those that `right` are.
 
-    A constant that is added absorbs numbers (`x + 2C`, `(x+1)^2/2 + C` and `x^2/2 + x + C`). One that is a factor or
-    an exponent does so only with exponentials and waves: elsewhere it may be a given parameter.
+    A constant that is added absorbs numbers; as a factor or an exponent it does so only with exponentials and waves.
     """
     mine, theirs = _constants(left), _constants(right)
     if len(mine) > 1 or len(theirs) > 1:  # other letters stand for constants if the other side has as many
@@ -90,13 +89,6 @@ def same_unknowns(left: Node, right: Node) -> bool:
         return scalars_equal(left, rename(right, {theirs[0]: mine[0]}), EXACTLY)
     both = _sampled((left,), mine, (right,), theirs)
     return both is not None and same_flat(*both, len(mine))
-
-
-def with_constant_of(left: Node, right: Node) -> Node:
-    """`right` with the constant of `left`, where both have a single one beside variables: `xy = C` and `xy = k`."""
-    mine, theirs = symbols(left) - VARIABLES, symbols(right) - VARIABLES
-    constants = len(mine) == len(theirs) == 1 and mine | theirs <= ADDED | {"k"} and symbols(left) - mine
-    return rename(right, {min(theirs): min(mine)}) if constants else right
 
 
 def same_curves(left: Node, right: Node) -> bool:

@@ -55,10 +55,7 @@ def _kelvins(temperature: Quantity) -> Node:
 
 
 def in_common_units(left: Node, right: Node) -> tuple[Node, Node] | None:
-    """Two conditions, or sets, whose bounds have units in the same units; None where these are of different kinds.
-
-    What follows compares bounds as numbers. Where one side has no units, nothing is known of them.
-    """
+    """Two conditions, or sets, with bounds in the same units, if both have some; None where these are of two kinds."""
     mine, theirs = _bound_units(left), _bound_units(right)
     if not mine or not theirs or mine == theirs:
         return left, right

@@ -7,11 +7,11 @@ from typing import Final
 
 from mcts_math.answer.rules.collections import compare_assignments, compare_named_with_list, compare_sets, same_items
 from mcts_math.answer.rules.compare import Decision, compare
-from mcts_math.answer.rules.families import same_curves, same_shifted, same_unknowns, with_constant_of
+from mcts_math.answer.rules.families import same_curves, same_shifted, same_unknowns
 from mcts_math.answer.rules.labels import label_first, label_value, of_same_variable, same_label
 from mcts_math.answer.rules.real_sets import FLIPPED, real_set, sets_equal, variable
-from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
-from mcts_math.answer.rules.texts import is_choice
+from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal, with_constant_of
+from mcts_math.answer.rules.texts import texts_equal
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
@@ -29,8 +29,9 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
     if isinstance(other, Relation):
         return _compare_both(relation, other, policy)
     letter = Text(other.name) if isinstance(other, (Sym, tree.Const)) else other
-    if isinstance(letter, Text) and is_choice(relation.items[0], letter, policy):
-        return Decision(True, "the letter of the choice")
+    label = relation.items[0]
+    if isinstance(letter, Text) and isinstance(label, Text) and label.choice and texts_equal(label, letter, policy):
+        return Decision(True, "the letter of the choice")  # (B) 12
     mine, named = assignments(relation), assignments(other)
     if named is not None and mine is not None and len(mine) > 1 and named.keys() == mine.keys():
         return compare_assignments(mine, named, policy)

@@ -55,13 +55,19 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
 
 def _one_notation(left: Node, right: Node) -> tuple[Node, Node]:
     """Both with one name for the constant of integration; f(x) is f times x where only one of them has a function f."""
-    mine, other = symbols(left) - symbols(right), symbols(right) - symbols(left)
-    constants = len(mine) == len(other) == 1 and mine | other <= ADDED | {"k"} and len(symbols(left)) > 1
-    if constants and not any(isinstance(part, Power) and part.base == Sym(min(mine)) for part in walk(left)):  # m c^2
-        right = tree.rename(right, {min(other): min(mine)})
+    right = with_constant_of(left, right)
     if _functions(left) != _functions(right):
         return _products(_terms(left, right)), _products(_terms(right, left))
     return left, right
+
+
+def with_constant_of(left: Node, right: Node) -> Node:
+    """`right` with the constant of `left`, where each has one beside variables: `x + C` and `x + k`, not m c^2."""
+    mine, other = symbols(left) - symbols(right), symbols(right) - symbols(left)
+    constants = len(mine) == len(other) == 1 and mine | other <= ADDED | {"k"} and len(symbols(left)) > 1
+    if not constants or any(isinstance(part, Power) and part.base == Sym(min(mine)) for part in walk(left)):
+        return right
+    return tree.rename(right, {min(other): min(mine)})
 
 
 def _terms(node: Node, other: Node) -> Node:
@@ -84,10 +90,7 @@ def _products(node: Node) -> Node:
 
 
 def _tolerance(left: Node, right: Node, policy: Policy) -> float:
-    """How far two values may lie apart, relatively; 0 where they must be equal exactly.
-
-    It is more than the noise of printed floats only where exactly one side has rounded decimals in it.
-    """
+    """How far two values may lie apart, relatively: far only where just one side has rounded decimals in it."""
     slacks = slack(left), slack(right)
     if policy.rounding and (not slacks[0]) != (not slacks[1]):
         value = exact(right if slacks[0] else left)
@@ -167,10 +170,9 @@ def _gap(left: Node, right: Node, at: Mapping[str, Fraction], using: Approximate
 
 
 def _functions_equal(left: Node, right: Node, tolerance: float) -> bool:
-    """Whether two expressions agree wherever both are defined (at the test points where both are).
+    """Whether two expressions agree at the test points where both are defined.
 
-    Where only one of them has absolute values, they must be defined at the same points: ln|x| is more than ln x. With a
-    constant of integration both are written for the same function.
+    Where only one of them has absolute values, they must be defined at the same ones: ln|x| is more than ln x.
     """
     left, right = _over_complex(left, right)
     where, few = points(left, right, symbols(left) | symbols(right))

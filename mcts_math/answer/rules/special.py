@@ -177,10 +177,7 @@ def _generators(node: Node) -> list[list[Any]]:
 
 
 def _members(node: Bound, size: int) -> list[list[Any]]:
-    """The values of a family at integers up to a size, each with its coordinates, where it has some.
-
-    Whether the ends of an interval belong to it counts as coordinates too: only `(a, b)` may be a point.
-    """
+    """The coordinates of a family's values at integers up to a size; of an interval also which ends belong to it."""
     if isinstance(node.body, Group) and node.body.left in ("", "{"):
         return [member for item in node.body.items for member in _members(replace(node, body=item), size)]
     coordinates = node.body.items if isinstance(node.body, Group) else (node.body,)

@@ -35,11 +35,6 @@ def compare_texts(text: Text, other: Node, policy: Policy) -> Decision:
     return Decision(False, "words against something else")
 
 
-def is_choice(node: Node, letter: Text, policy: Policy) -> bool:
-    """Whether `node` is the choice `letter`, as in `(B) 12`."""
-    return isinstance(node, Text) and node.choice and texts_equal(node, letter, policy)
-
-
 def texts_equal(left: Text, right: Text, policy: Policy) -> bool:
     """Whether two phrases are the same words; a choice letter may be followed by its text."""
     a, b = plain_words(left.words), plain_words(right.words)

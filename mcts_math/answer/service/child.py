@@ -49,11 +49,7 @@ class Child:
             raise CheckerError(f"a worker of the answer checker can't run: {greeting['error']}")
 
     def ask(self, job: dict[str, Any], limit_s: float, heavy: Callable[[], None]) -> dict[str, Any]:
-        """The reply to a job; calls `heavy` once where it takes long.
-
-        Raises:
-            CutError: there is none within `limit_s` seconds.
-        """
+        """The reply to a job; calls `heavy` once where it takes long. Raises CutError after `limit_s` seconds."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(job).encode() + b"\n")

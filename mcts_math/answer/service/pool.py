@@ -184,7 +184,7 @@ class CheckerPool:
         finally:
             with self._lock:
                 self._heavy -= len(slow)
-        return Verdict(Status(reply["status"]), reply["reason"], reply["gold"], reply["pred"])
+        return Verdict(**{**reply, "status": Status(reply["status"])})
 
     def _settle(self, job: _Job, verdict: Verdict) -> None:
         with self._lock:

@@ -42,8 +42,6 @@ _SYMBOLS: Final = str.maketrans(
 
 def plain_alphabet(text: str) -> str:
     """`text` in ASCII, as far as its symbols have a name in LaTeX; words in other alphabets stay as they are."""
-    if text.isascii():
-        return text
     for pattern, sign, plain in _SCRIPT_RUNS:
         text = pattern.sub(rf"{sign}{{\g<0>}}", text).translate(plain)
     text = _MICRO.sub(r"\\text{ u\1}", text)

@@ -9,7 +9,6 @@ from typing import Final
 from mcts_math.answer.text.vocabulary import meanings
 
 _STYLE: Final = re.compile(r"\\(?:ce|mathrm|text|rm|(?:up|down)arrow)(?![a-z])|\\[,;]| \^(?=[ }]|$)|[{}\s_$↑↓]")
-_RAISED: Final = re.compile(r"(?<!\^)(?=[⁰¹²³⁴-⁹⁺⁻])(?<![⁰¹²³⁴-⁹])")
 _ARROW: Final = re.compile(
     r"(?:\\(?:to|(?:long|x)?rightarrow)(?![a-z])|-{1,3}>|[→⟶=])((?:\[.{0,40}?\]|\{.{0,40}?\}){0,2})"
 )
@@ -85,5 +84,5 @@ def _sides(formula: str) -> list[list[str]]:
 def _plain(text: str) -> str:
     if len(text) > _MAX_LENGTH:
         return ""
-    text = _ARROW.sub(">", _BOTH_WAYS.sub("<>", _RAISED.sub("^", text)))
+    text = _ARROW.sub(">", _BOTH_WAYS.sub("<>", text))
     return _DOT.sub("·", _STYLE.sub("", unicodedata.normalize("NFKC", text).replace("−", "-")))

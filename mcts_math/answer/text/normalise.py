@@ -37,7 +37,6 @@ _FONT: Final = re.compile(r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}"
 _CLASSED: Final = re.compile(r"\\math(?:op|bin|rel) ?(?:\{((?:[^{}]|\{[^{}]*\})*)\})?|\\(?:mathord|smash(?:\[[bt]\])?)")
 _GLUE: Final = re.compile(r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))")
 _DECIMAL: Final = re.compile(r"(?<=\d)\{,\}(?=\d)")
-_COLOUR: Final = re.compile(r"\{ {0,3}\\color {0,3}\{[^{}]{0,60}\} {0,3}(?!\{)")
 _COLOURED: Final = re.compile(
     r"\\(?:text|font|background)?color(?:box)? {0,3}(?:\[[^\[\]]{0,20}\])? {0,3}\{[^{}]{0,60}\}"
 )
@@ -46,9 +45,8 @@ _ENCLOSED: Final = re.compile(r"(\$\$?|\*{1,3}|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\
 _DELIMITER: Final = re.compile(r"(?<!\\)\\[()\[\]]")  # of a formula among others: \\(5\\) or \\(6\\)
 _BOX: Final = re.compile(r"(?<!\^\{)\\(?:boxed|fbox|ensuremath|underline)\s*\{")
 _LEAD: Final = re.compile(
-    r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])"
-    r"|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?"
-    r"(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*"
+    r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])|^(?:(?:so|thus|hence|therefore|and"
+    r"|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*"
     r"|^(?:\\(?:therefore|implies|Rightarrow|Longrightarrow|to)(?![a-zA-Z])|[∴⇒⟹]|=>)\s*(?=\S)|^(?:所以)?(?:最终)?答案(?:是|为|：|:)\s*",
     re.IGNORECASE,
 )
@@ -68,18 +66,6 @@ _FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|
 _BEHIND_FORMULA: Final = re.compile(r"(\$[^$]+\$) ?([A-Za-z]{1,3})(\^?[23])?[. ]{0,2}")  # a unit: `$\frac12$ m`
 _BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])")
 _STRUCK: Final = re.compile(r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])")
-_AMOUNT: Final = r"(?<![\d.])-?\d{1,15}(?:\.\d{1,15})?"
-_BOUNDED: Final = tuple(
-    (re.compile(rf"({_AMOUNT}) ?(?:{words})|(?:{before}) ?({_AMOUNT})"), sign)
-    for words, before, sign in (
-        ("以上|이상|или больше|и более", "至少|不小于|大于等于|不少于", r"\ge"),
-        ("以下|以内|이하|или меньше|и менее", "至多|不大于|小于等于|不超过", r"\le"),
-        ("未満|未满|미만", "小于|不足", "<"),
-        ("초과|より大きい", "大于|超过", ">"),
-        ("이 ?아니다|ではない|でない|不是", "不是|不等于", r"\ne"),
-    )
-)
-_TENTHS: Final = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?成$")
 _SCALED: Final = re.compile(r"(?<=\d)\s*([百千]?[万萬만亿億억]|[百千](?![克米瓦卡帕伏焦赫分]))")
 _RAY: Final = re.compile(r"\\(?:vec|overrightarrow) ?\{ ?([A-Z]) ?([A-Z]) ?\}")
 _ANGLE: Final = re.compile(r"(?:\bm ?)?\\(?:measured)?angle ?\{? ?([A-Z]) ?([A-Z]) ?([A-Z])\b ?\}?")
@@ -102,7 +88,7 @@ def normalise(text: str) -> str:
         text = _PLAIN_SET.sub(r"\{\1\}", text)  # its symbols become LaTeX, its braces are a set's
     text = without_colour(text.strip())
     if not text.isascii():
-        text = _SCALED.sub(r" \1 ", plain_alphabet(_foreign_amounts(text)))
+        text = _SCALED.sub(r" \1 ", plain_alphabet(text))
     text = _FOREIGN_TEXT.sub(r" \1 ", text) if "\\text" in text else text
     for pattern, meaning in _FOREIGN if " " in text or not text.isascii() else ():
         text = pattern.sub(meaning, text)
@@ -131,14 +117,6 @@ def _without_markdown(text: str) -> str:
     return _BOLD_NUMBER.sub(r"\2", text) if "**" in text or "__" in text else text
 
 
-def _foreign_amounts(text: str) -> str:
-    """`5以上` as a condition, `5成` as tenths; other texts as they are."""
-    for pattern, sign in _BOUNDED:
-        if (bounded := pattern.fullmatch(text)) is not None:
-            return f"x {sign} {bounded[1] or bounded[2]}"
-    return _TENTHS.sub(r"\g<1>*10\\%", text)
-
-
 def _ordered(text: str) -> str:
     """Angles and vectors within a formula as symbols, as the order of their points tells: BA is minus AB."""
     if _RAY.fullmatch(text.strip()) or _ANGLE.fullmatch(text.strip()):
@@ -156,7 +134,7 @@ def without_colour(text: str) -> str:
     """`text` without commands that colour a part of it."""
     if "color" not in text:
         return text
-    text = _COLOURED.sub("", _COLOUR.sub("{", text)).strip()
+    text = _COLOURED.sub("", text).strip()
     return text[1:-1] if text.startswith("{") and matching(text, 0) == len(text) - 1 else text
 
 
@@ -188,8 +166,6 @@ def _trim(text: str) -> str:
     """Without surrounding space, a leading `=`, and final punctuation that ends a sentence."""
     text = text.strip().removesuffix("\\\\")
     while text and text[-1] in ".,;:" and not text.endswith(("\\,", "\\;", "\\:", "...")):
-        if re.search(r"\b[ap]\.m\.$", text[-5:], re.IGNORECASE):
-            break
         text = text[:-1].rstrip()
     if text.startswith(("= ", "=\\", "=-")) or re.match(r"=\s*[\d(\[{a-zA-Z]", text):
         text = text[1:].lstrip()

@@ -13,7 +13,6 @@ from typing import Final
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.unit_habits import MEASURES
 from mcts_math.answer.text.units import UNITS
-from mcts_math.answer.text.vectors import VECTORS
 from mcts_math.answer.text.vocabulary import meanings
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
@@ -24,9 +23,6 @@ _LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
 _NOT: Final = re.compile(
     r"(?:^|(?<=[( &|∧∨]))[~!] ?(?=[p-s](?![A-Za-z])|\([^()]{0,40}(?:\\lor|\\land|\\vee|\\wedge|[&|∧∨]))"
 )
-_FALLING: Final = re.compile(
-    r"([A-Za-z]|\([^()]{1,20}\)) ?\^ ?\{? ?\\underline ?\{? ?(\w{1,3}) ?\}? ?\}?"
-)  # a power that falls by one with each factor
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
@@ -34,8 +30,17 @@ _FOREIGN: Final = meanings(
 )
 _BRACED: Final = r"(?:[^{}]|\{[^{}]{0,60}\}){1,80}?"
 _MOST_PERMUTED: Final = 4  # entries of a tuple
+_FIELDS: Final = meanings(r"\Xi: grad; \Upsilon: div \cdot; \Upsilon_{1}: curl rot \times")
+_ENTRIES: Final = r"[^()]{1,60}?,[^()]{1,60}"  # of a vector
 _ITEM: Final = r"[^,;()\[\]]*(?:\d,\d[^,;()\[\]]*)?"
 _SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
+
+
+def _dot(match: re.Match[str]) -> str:
+    """A product of two tuples as the sum that it is."""
+    first, second = match[1].split(","), match[2].split(",")
+    products = (f"({a})({b})" for a, b in zip(first, second, strict=False))
+    return f"({'+'.join(products)})" if len(first) == len(second) else match[0]
 
 
 def _derivative(match: re.Match[str]) -> str:
@@ -86,17 +91,17 @@ def _permuted(match: re.Match[str]) -> str:
 _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (needed, re.compile(pattern, re.DOTALL), replacement)
     for needed, pattern, replacement in (  # a rule applies to texts with what it needs, which is quick to see
+        ("=", r"^(?:\\nabla ?(\\cdot|\\times)?|\\(?:operatorname|mathrm|text) ?\{ ?(grad|div|curl|rot) ?\})"
+         r" ?(?:\\(?:mathbf|vec|boldsymbol) ?\{? ?)?[A-Za-z] ?\}?(?: ?\([\w, ]{1,12}\))? ?=",
+         lambda m: f"{_FIELDS[m[1] or m[2] or 'grad']} ="),  # a label
+        (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
         ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
         # commands that lost their backslash, have other names, or say nothing
         ("{", r"(?<![A-Za-z\\])(?:[dt]?(frac(?= ?\{))|(sqrt(?= ?(?:\[\d\] ?)?\{)))", r"\\\1\2"),
         ("d", r"(?<![A-Za-z\\])(d[r-z])(?=d[r-z](?![a-z]))", r"\1 "),  # dx dy
         ("root", r"(?<=\d) root (?=\d)", r"\\sqrt "),
-        (
-            "\\",
-            rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
-            lambda m: rf"\{_FOREIGN[m[1] or m[2]]} ",
-        ),
-        ("operatorname", r"\\operatorname ?\{ ?(ar)?th ?\}", r"\\\1tanh "),
+        ("\\", rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
+         lambda m: rf"\{_FOREIGN[m[1] or m[2]]} "),
         ("\\", r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
         ("_", r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
         ("\\", r"\\(?:mathrm|text) ?\{? ?([ACP])\b ?\}?(?= ?[_^])", r"\1"),
@@ -104,74 +109,37 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         # of a formula; 5 (about 6) says two things
         ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)(?=[ }}]*$)", r"\1"),
         ("(", rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)(?=[ }}]*$)", ""),
-        (
-            "(in",
-            r" ?(?:\\text ?\{ ?)?\(in ([A-Za-z]{1,20})\) ?\}?$",
-            lambda m: rf"\text{{ {m[1]}}}" if m[1] in UNITS else m[0],
-        ),
-        (
-            "constant",
-            rf",? ?(?:\\text ?\{{ ?)?,? ?(?:where|with|for) ?\}}? ?{_LETTER}(?:(?:,| and) ?{_LETTER})*"
-            r" ?(?:\\text ?\{ ?)?(?:is|are|being)?(?: an?| any)?(?: arbitrary| real)* ?constants?(?: of \w+)? ?}?$",
-            "",
-        ),
-        (
-            "permutation",
-            r"(?:\\text ?\{ ?)?(?:all )?(?:the |of )*(cyclic )?permutations of ?\}? ?\(([^()]{1,60})\)"
-            r"|\(([^()]{1,60})\),? ?(?:\\text ?\{ ?,? ?)?(?:(?:and|with|or|plus|together with|along with) )?"
-            r"(?:all )?(?:of )?(?:its |their |the )?(?:possible )?(cyclic )?permutations"
-            r"(?: thereof| of (?:it|them))?(?: ?\})?",
-            _permuted,
-        ),
+        ("(in", r" ?(?:\\text ?\{ ?)?\(in ([A-Za-z]{1,20})\) ?\}?$",
+         lambda m: rf"\text{{ {m[1]}}}" if m[1] in UNITS else m[0]),
+        ("constant", rf",? ?(?:\\text ?\{{ ?)?,? ?(?:where|with|for) ?\}}? ?{_LETTER}(?:(?:,| and) ?{_LETTER})*"
+         r" ?(?:\\text ?\{ ?)?(?:is|are|being)?(?: an?| any)?(?: arbitrary| real)* ?constants?(?: of \w+)? ?}?$", ""),
+        ("permutation", r"(?:\\text ?\{ ?)?(?:all )?(?:the |of )*(cyclic )?permutations of ?\}? ?\(([^()]{1,60})\)"
+         r"|\(([^()]{1,60})\),? ?(?:\\text ?\{ ?,? ?)?(?:(?:and|with|or|plus|together with|along with) )?"
+         r"(?:all )?(?:of )?(?:its |their |the )?(?:possible )?(cyclic )?permutations"
+         r"(?: thereof| of (?:it|them))?(?: ?\})?", _permuted),
         ("choose", rf"\{{({_BRACED}) ?\\choose(?![a-z])({_BRACED})\}}", r"\\binom{\1}{\2}"),
         ("over", rf"\{{({_BRACED}) ?\\over(?![a-z])({_BRACED})\}}", r"\\frac{\1}{\2}"),
         ("mL", r"(?<=\d)mL(?= ?\^ ?\{?2)", "m L"),  # a mass and a length
         (r"\bmod", r"(?<=\\equiv)([^,;]{1,40}?)\\bmod(?![a-z])", r"\1\\pmod "),
-        (
-            "P",
-            r"^P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\) ?=",
-            r"P(\1, \2) =",
-        ),
+        ("P", r"^P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\) ?=",
+         r"P(\1, \2) ="),
         ("^", r"(?<![A-Za-z\\])([yuvwfgh])\^\{ ?\(([1-7])\) ?\}(?! ?\()", lambda m: m[1] + "'" * int(m[2])),
         # derivatives, functions and sequences as labels
-        (
-            r"\frac",
-            rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
-            _derivative,
-        ),
-        (
-            "[",
-            r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
-            _fraction,
-        ),
+        (r"\frac", rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
+         _derivative),
+        ("[", r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
+         _fraction),
         (r"\sim", r"^[A-Z] ?\\sim ?(?=\\?[A-Za-z])", ""),
         ("/", rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
-        (
-            "dot",
-            r"\\(d{0,2})dot(?![a-z]) ?\{? ?([a-zA-Z]|\\[a-z]{2,8}) ?\}?",
-            lambda m: m[2] + chr(39) * (len(m[1]) + 1),
-        ),
+        ("dot", r"\\(d{0,2})dot(?![a-z]) ?\{? ?([a-zA-Z]|\\[a-z]{2,8}) ?\}?",
+         lambda m: m[2] + chr(39) * (len(m[1]) + 1)),
         (r"\wedge", r"(?<![A-Za-z\\])d ?[a-z](?: ?\\wedge ?d ?[a-z](?![A-Za-z])){1,4}", _form),
-        (
-            "d",
-            r"^(?!.*(?:\\int|\\frac ?\{ ?d|d ?[a-z]? ?/ ?d))(?=.*(?:(?<=[\w)}] )"
-            r"|(?<![A-Za-z\\])d ?[x-z](?![A-Za-z_^]).*(?<![A-Za-z\\]))"
-            r"d ?[x-z](?![A-Za-z_^])).*$",
-            lambda m: re.sub(r"(?<![A-Za-z\\])d ?([x-z])(?![A-Za-z_^])", r" d_{\1} ", m[0]),
-        ),
-        (
-            "underbrace",
-            r"\\underbrace ?\{ ?(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9} ?\} ?_ ?\{ ?"
-            r"(?:\\text ?\{ ?)?(\w{1,9})(?: ?\\text ?\{[^{}]{0,40}\}|[^{}]{0,40}\}?) ?\}",
-            r"(\1 \\cdot (10^{\2} - 1)/9)",
-        ),
+        ("d", r"^(?!.*(?:\\int|\\frac ?\{ ?d|d ?[a-z]? ?/ ?d))(?=.*(?:(?<=[\w)}] )"
+         r"|(?<![A-Za-z\\])d ?[x-z](?![A-Za-z_^]).*(?<![A-Za-z\\]))" r"d ?[x-z](?![A-Za-z_^])).*$",
+         lambda m: re.sub(r"(?<![A-Za-z\\])d ?([x-z])(?![A-Za-z_^])", r" d_{\1} ", m[0])),
+        ("underbrace", r"\\underbrace ?\{ ?(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9} ?\} ?_ ?\{ ?"
+         r"(?:\\text ?\{ ?)?(\w{1,9})(?: ?\\text ?\{[^{}]{0,40}\}|[^{}]{0,40}\}?) ?\}", r"(\1 \\cdot (10^{\2} - 1)/9)"),
         (r"\partial", r"^\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
-        (
-            "/",
-            r"(?<![A-Za-z\\])d(?:\^(\d))? ?/ ?d([a-z])(?:\^\d)?(?=[(\[ ])",
-            lambda m: rf"\frac{{d^{m[1] or 1}}}{{d{m[2]}^{m[1] or 1}}}",
-        ),
-        (r"\partial", r"^\\partial ?_ ?\{?([a-zA-Z])\}? ?([a-zA-Z]) ?=", r"\2_\1 ="),
         ("(", r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
         ("(", r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
         ("\\", r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
@@ -182,33 +150,21 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         # numbers of combinations and permutations
         ("_", r"([ACP]_ ?\{?\d+\}? ?\^ ?\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
         ("_", r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
-        (
-            "_",
-            r"(?<![A-Za-z\d)}])([ACP])_ ?(\{)?(\d+)(?(2)\}) ?\^ ?(\{)?(\d+)(?(4)\})",
-            lambda m: _combination(m[3], m[1], m[5]) if int(m[3]) >= int(m[5]) else m[0],
-        ),
+        ("_", r"(?<![A-Za-z\d)}])([ACP])_ ?(\{)?(\d+)(?(2)\}) ?\^ ?(\{)?(\d+)(?(4)\})",
+         lambda m: _combination(m[3], m[1], m[5]) if int(m[3]) >= int(m[5]) else m[0]),
         ("_", r"(?<!\\)C_ ?(\{)?(\d?[nm])(?(1)\}) ?\^ ?(\{)?(\d|[nmkr])(?(3)\})(?!\w)", r"\\binom{\2}{\4}"),
         ("", r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
         # systems, sets and families
         ("", r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
         ("ll", r"^(?:\\text ?\{ ?)?(?:[Ff]or )?[Aa]ll ?(?:real )?\}? ?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
-        (
-            r"\in",
-            r",? ?\\text ?\{ ?,? ?(?:for|where|with) ?(?:all|any|every|some|each)? ?(?:real )?\} ?(?=[a-z] ?\\in)",
-            ", ",
-        ),
-        (
-            "integer",
-            r",? ?(?:\\text ?\{ ?)?,? ?(?:(?:where|with|for) ?)?(?:\} ?)?(?<![A-Za-z\\])([b-z]) ?(?:\\text ?\{ ?)?,? ?"
-            r"(?:is )?(?:an |any )?integer(?: ?\})?$",
-            r", \1 \\in \\mathbb{Z}",
-        ),
-        (
-            r"\begin",
-            r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\} ?"
-            r"(?! ?\\\})\.?",
-            r"\\begin{cases}\1\\end{cases}",
-        ),
+        (r"\in",
+         r",? ?\\text ?\{ ?,? ?(?:for|where|with) ?(?:all|any|every|some|each)? ?(?:real )?\} ?(?=[a-z] ?\\in)", ", "),
+        ("integer",
+         r",? ?(?:\\text ?\{ ?)?,? ?(?:(?:where|with|for) ?)?(?:\} ?)?(?<![A-Za-z\\])([b-z]) ?(?:\\text ?\{ ?)?,? ?"
+         r"(?:is )?(?:an |any )?integer(?: ?\})?$", r", \1 \\in \\mathbb{Z}"),
+        (r"\begin",
+         r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\} ?"
+         r"(?! ?\\\})\.?", r"\\begin{cases}\1\\end{cases}"),
         (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
         (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?: ?[\^_] ?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
         ("N", r"\\mathbb ?\{? ?N ?\}? ?[\^_] ?\{? ?[*+] ?\}?", r"\\mathbb{N}"),
@@ -216,7 +172,6 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb ?\{?[ZN])))", r"\1:"),
         (r"\mathbb", r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
         (r"\mathbb", r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
-        (r"\mathbb", r"\\mathbb ?\{?Q\}? ?\^ ?\{?\+\}?", r"\\mathbb{Q}_{+}"),
         (r"\mathbb", r"\\mathbb ?\{?Z\}? ?/ ?\(? ?(\w{1,4}) ?\\mathbb ?\{?Z\}? ?\)?", r"\\mathbb{Z}_{\1}"),
         (r"\mathbb", r"\\mathbb ?\{?R\}? ?(?:_ ?\{? ?> ?0 ?\}?|[_^] ?\{?\+\}?)", r"(0,\\infty)"),
         (  # a union of conditions, not of sets
@@ -225,23 +180,21 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
         ("=", r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
-        ("brace", r"\\(?:under|over)brace ?\{([^{}]*)\}(?: ?[_^] ?\{(?:[^{}]|\{[^{}]*\}){0,80}\})?", r"\1"),
         (  # -0,5; 3: no rows of a matrix
             ";",
             rf"^[\[(]?{_ITEM}(?:;{_ITEM})+[\])]?$",
             lambda m: m[0] if all("," in item for item in m[0].split(";")) else m[0].replace(",", "."),
         ),
     )
-)
-_RULES: Final = VECTORS + _OWN + MEASURES
+)  # fmt: skip
+_RULES: Final = _OWN + MEASURES
 
 
 def rewrite_spaced(text: str) -> str:
     """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle."""
     if len(text) > MAX_REWRITTEN:
         return text
-    text = _FALLING.sub(r"(\\frac{(\1)!}{((\1)-(\2))!})", _NOT.sub(r"\\neg ", text))
-    return _SET_NAME.sub(r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", text))
+    return _SET_NAME.sub(r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", _NOT.sub(r"\\neg ", text)))
 
 
 def rewrite(text: str) -> str:

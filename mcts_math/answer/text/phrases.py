@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -11,21 +11,18 @@ from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.things import singular
 from mcts_math.answer.text.units import UNITS
-from mcts_math.answer.text.vocabulary import NUMBER_WORDS, PART_WORDS, PLACE_WORDS, SCALE_WORDS, names
+from mcts_math.answer.text.vocabulary import PART_WORDS, SCALE_WORDS, names
 
 # What is done with what is counted: `Tom needs 18 bags`.
 _DEEDS: Final = (
-    r"(?:will\s+|can\s+|must\s+|could\s+|would\s+)?(?:need|take|get|make|sell|spend|earn|pay|save|eat|buy|receive"
-    r"|give|use"
-    r"|read|write|bake|collect|walk|run|drive|see|hold|score|win|weigh|work|travel|catch|plant|drink)(?:e?s)?"
-    r"|got|took|made|sold|spent|earned|paid|saved|ate|bought|received|gave|used|wrote|baked|collected|walked|ran"
-    r"|drove|saw"
+    r"(?:will\s+|can\s+|must\s+|could\s+|would\s+)?(?:need|take|get|make|sell|spend|earn|pay|save|eat|buy|receive|give"
+    r"|use|read|write|bake|collect|walk|run|drive|see|hold|score|win|weigh|work|travel|catch|plant|drink)(?:e?s)?|got"
+    r"|took|made|sold|spent|earned|paid|saved|ate|bought|received|gave|used|wrote|baked|collected|walked|ran|drove|saw"
     r"|held|scored|won|weighed|worked|travell?ed|caught|planted|drank|needed|had"
 )
 _SENTENCE: Final = re.compile(
-    r"(?P<subject>(?![-+]?[\d.]+\W)[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+"
-    r"(?:(?:is|are|was|were|will\s+be|equals?|becomes|has|have|costs|converges\s+to)\s+"
-    r"(?:(?:equal\s+to|approximately|about|exactly|only)\s+|:\s*)*"
+    r"(?P<subject>(?![-+]?[\d.]+\W)[^=<>]{0,200}?[A-Za-z$)}][^=<>]{0,40}?)\s+(?:(?:is|are|was|were|will\s+be|equals?"
+    r"|becomes|has|have|costs|converges\s+to)\s+(?:(?:equal\s+to|approximately|about|exactly|only)\s+|:\s*)*"
     rf"|(?:{_DEEDS})\s+(?:(?:h(?:er|im)|them|us|you|it|exactly|only|another"
     rf"|a\s+total\s+of)\s+)?(?=\\?\$?\d))(?P<value>\S.*)",
     re.DOTALL,
@@ -78,126 +75,67 @@ _COMPARED: Final = {
 _QUADRANTS: Final = ("1 i first 1st one", "2 ii second 2nd two", "3 iii third 3rd three", "4 iv fourth 4th four")
 _WRITTEN: Final = (
     (r"(?:[a-z] is )?between N and N,? inclusive", r"[\1,\2]"),
-    (r"(?:[a-z] is )?between N and N,? exclusive", r"(\1,\2)"),
-    (
-        r"([a-z]) (?:(?:is|does|can|could|will|must|may|should) ?(?:not|n't)|can't|won't|(?:is |can |will )?never)"
-        r"(?: (?:be|equals?|equal to))* V",
-        r"\1\\ne \2",
-    ),
+    (r"([a-z]) (?:(?:is|does|can|could|will|must|may|should) ?(?:not|n't)|can't|won't|(?:is |can |will )?never)"
+     r"(?: (?:be|equals?|equal to))* V", r"\1\\ne \2"),
     (r"N (?:out of|in|over) N", r"\1/\2"),
     (rf"X({'|'.join(_COMPARED)}) V", lambda m: f"{m[1] or 'x'}{_COMPARED[m[2].lower()]}{m[3]}"),
-    (
-        r"([a-z]) (?:is|must be) (?:always )?(?:an? )?(?:(non-?)?(negative)|(?:(non-?)?positive"
-        r"|positive))(?: real)?(?: number)?",
-        lambda m: f"{m[1]}{'>=' if m[2] else '<' if m[3] else '<=' if m[4] else '>'}0",
-    ),
-    (
-        r"(?:for )?all (?:positive |natural |real )?(?:integers|numbers) (?=([nmkpqN])\b)(.*(?:[<>≥≤]|\\[gl]e).*)",
-        r"\2, \1\\in\\mathbb{Z}",
-    ),
-    (
-        r"(?:the |a )?circle (?:with |of |has )?(?:cent(?:er|re)d?|its cent(?:er|re)) (?:at |is )?(?:the )?"
-        r"\(([^(),]{1,12}),([^(),]{1,12})\),?(?: and| with)* radius (?:of )?([^ ,]{1,20})",
-        r"(x-(\1))^2+(y-(\2))^2=(\3)^2",
-    ),
-    (
-        r"(?:the )?(?:only |two |three |four )?(?:(?:solution|function|answer|root)s?|possibilities) (?:is"
-        r"|are):? ([^:]{1,80}=.*)",
-        r"\1",
-    ),
+    (r"([a-z]) (?:is|must be) (?:always )?(?:an? )?(?:(non-?)?(negative)|(?:(non-?)?positive"
+     r"|positive))(?: real)?(?: number)?",
+     lambda m: f"{m[1]}{'>=' if m[2] else '<' if m[3] else '<=' if m[4] else '>'}0"),
+    (r"(?:for )?all (?:positive |natural |real )?(?:integers|numbers) (?=([nmkpqN])\b)(.*(?:[<>≥≤]|\\[gl]e).*)",
+     r"\2, \1\\in\\mathbb{Z}"),
+    (r"(?:the )?(?:only |two |three |four )?(?:(?:solution|function|answer|root)s?|possibilities) (?:is"
+     r"|are):? ([^:]{1,80}=.*)", r"\1"),
     (r"N or (?:(more|greater|above|higher)|less|fewer|below|lower)", lambda m: f"x{'>=' if m[2] else '<='}{m[1]}"),
-    (
-        r"(?:all |the )?(non-?)?(?:positive|(negative)) (?:real numbers|reals|numbers)",
-        lambda m: _half_line(at_zero=bool(m[1]), upwards=bool(m[1]) == bool(m[2])),
-    ),
-    (
-        r"(?:all )?(?:real numbers|reals) ?(?:\w )?,? ?(?:except|other than|but|excluding|without) ?(?:for )?"
-        r"(?:[a-z] ?= ?)?([-\d].*)",
-        lambda m: rf"\mathbb{{R}}\setminus\{{{re.sub(' (?:and|or) ', ',', m[1])}\}}",
-    ),
+    (r"(?:all |the )?(non-?)?(?:positive|(negative)) (?:real numbers|reals|numbers)",
+     lambda m: _half_line(at_zero=bool(m[1]), upwards=bool(m[1]) == bool(m[2]))),
+    (r"(?:all )?(?:real numbers|reals) ?(?:\w )?,? ?(?:except|other than|but|excluding|without) ?(?:for )?"
+     r"(?:[a-z] ?= ?)?([-\d].*)", lambda m: rf"\mathbb{{R}}\setminus\{{{re.sub(' (?:and|or) ', ',', m[1])}\}}"),
     (r"(?:minus|negative) ([\d\\].*)", r"-\1"),
     (r"(\w{1,4}) choose (\w{1,4})", r"\\binom{\1}{\2}"),
     (r"N (?:vs\.?|versus) N", r"\1:\2"),
-    (r"N factorial", r"\1!"),
     (r"N to N(?: to N)?", lambda m: ":".join(filter(None, m.groups()))),
     (r"(\d{1,9}) more than (\d{1,9})|T more than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})+({m[1] or m[3]})"),
     (r"(\d{1,9}) less than (\d{1,9})|T less than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})-({m[1] or m[3]})"),
-    (r"T fewer than (?!x?\d+$)T", r"(\2)-(\1)"),
     (r"(\d{1,9}/\d{1,9}) of (?:an?|the) ([a-z]+)", r"\1 \2"),
     (r"(?:the )?(?:(\w{1,6}) quadrant|quadrant (\w{1,6}))", lambda m: _quadrant(m[1] or m[2])),
-    (r"(?:twice|double) T", r"2(\1)"),
-    (r"(?:thrice|triple) T", r"3(\1)"),
     (r"(?:the )?square root of ([\w.]{1,12})", r"\\sqrt{\1}"),
-    (r"(?:the )?cube root of ([\w.]{1,12})", r"\\sqrt[3]{\1}"),
-    (
-        r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax)[sd]? (?:of|by) "
-        r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)",
-        r"\2 \1",
-    ),
-    (
-        r"(?:all )?(odd|even)(?: integers| numbers)? ([a-z])|([a-z]) (?:is )?(?:an )?(odd|even)(?: number| integer)?",
-        lambda m: _parity(m[1] or m[4], m[2] or m[3]),
-    ),
+    (r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax)[sd]? (?:of|by) "
+     r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)", r"\2 \1"),
+    (r"(?:all )?(odd|even)(?: integers| numbers)? ([a-z])|([a-z]) (?:is )?(?:an )?(odd|even)(?: number| integer)?",
+     lambda m: _parity(m[1] or m[4], m[2] or m[3])),
     (r"(?:all )?(?:the )?(odd|even) (?:integers|numbers)", lambda m: _parity(m[1])),
-    (r"(?:all )?(?:the )?(?:integer )?multiples of ([1-9]\d{0,8})", r"\1k, k\\in\\mathbb{Z}"),
-    (r"(?:all )?non-?zero (?:real numbers|reals|numbers)", r"x\\ne0"),
     (r"(?:for )?all real (?:values of )?[a-z]", "all real numbers"),
-    (r"(?:the )?colou?r ([a-z]+)", r"\1"),
-    (
-        r"((?-i:[TF])(?:,? and |, ?| )(?:(?-i:[TF])(?:,? and |, ?| ))*(?-i:[TF]))",
-        lambda m: m[1].translate({84: "true", 70: "false"}),
-    ),
+    (r"(?:all )?non-?zero (?:real numbers|reals|numbers)", r"x\\ne0"),
+    (r"((?-i:[TF])(?:,? and |, ?| )(?:(?-i:[TF])(?:,? and |, ?| ))*(?-i:[TF]))",
+     lambda m: m[1].translate({84: "true", 70: "false"})),
     (r"(.{0,60}[^,]) only", r"\1"),
     (r"(?:(?:[a-z] is )?either) (.{1,80} or .{1,80})", r"\1"),
-    (r"(?:only|exactly|just) (?:(?:for|when|if|at) )?(.{1,60}=.*)", r"\1"),
-    (r"(.{1,60}=.{1,60}) is the only (?:solution|answer|possibility|one)", r"\1"),
-    (r"([a-z]) (?:must|has to) be V", r"\1=\2"),
-    (r"(?:[a-z] is an? |all )?perfect (square|cube)s?", r"perfect \1"),
-    (r"all (?:real )?(?:numbers|values of) ([a-z] ?(?:[<>]|\\[gl]e).*)", r"\1"),
-    (
-        r"(?:(?:all |any )?(?:multiples of|[a-z] divisible by|(?:integers|numbers) divisible by)"
-        r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?",
-        r"\1k, k\\in\\mathbb{Z}",
-    ),
-    (
-        r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)",
-        r"\1",
-    ),
+    (r"(?:(?:all |any )?(?:the )?(?:(?:integer )?multiples of|[a-z] divisible by|(?:integers|numbers) divisible by)"
+     r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?", r"\1k, k\\in\\mathbb{Z}"),
+    (r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)", r"\1"),
     (r"(?:only|just|all|the|an?|another|an additional) (\\?\$?\d[\d.,/%\\]*(?: [a-z].*)?)", r"\1"),
     (r"(?:both |options? |choices? |answers? )+([A-Z](?:(?:, | and | or |, and |, or )[A-Z]){0,5})", r"\1"),
     (r"(?:option|choice|answer) ([A-Z]) is (?:the )?(?:correct|right)(?: one| answer| option| choice)?", r"\1"),
     (r"(\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?) by (\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?)", r"\1 \\times \2"),
-    (r"(\d{1,3}):([0-5]\d) ?(?:h|hrs?|hours?)", r"\1 hours \2 minutes"),
-    (r"(?:there (?:is|are) )?no such [a-z]+(?: exists?)?", "no solution"),
-    (r"N degrees? below (?:zero|0)", r"-\1"),
     (r"N-([a-z]+)(-year-old|-old)?", lambda m: rf"{m[1]}\text{{ {m[2]}}}" if m[2] in UNITS else m[0]),
-    (
-        rf"({'|'.join(NUMBER_WORDS)}) ((?:[a-z]+ )?[a-z]{{3,20}}s\b(?!.*\band\b).*)",
-        lambda m: _counted(m[1], m[2]) or m[0],
-    ),
     (r"N ((?:[a-z]+ )?[a-z]{3,20}s) (?:an?|each|every) ([a-z]{3,10})", r"\1\\text{ \2 per \3}"),
-    (r"(?:the )?(?:line|curve|plane) ([\w(].*=.*)", r"\1"),
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
     (r"(?!.*\b(?:and|m[ai][xn]\w*|left|right)\b)[^\d,:;=]{0,60} does not exist", "undefined"),
     (r"(.{1,60}) (?:has|have) (?:a |the )?winning strategy", r"\1 wins"),
     (r"(?:diverges|tends|goes) to (.{0,9}\\?infty|.{0,9}infinity)", r"\1"),
-    (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
-    (
-        r"(-?\d+(?:\.\d+| \d+/\d+)?) ([a-z]{3,20}s) of ((?:the )?[a-z]{3,20}(?: [a-z]{3,20})?)",
-        lambda m: _measured_of(*m.groups()) or m[0],
-    ),
-    (r"((?:a |one |two |three |four |five )?[a-z]{4,8}) of (\d{1,9}(?:\.\d{1,9})?)", lambda m: _share(m[1], m[2])),
+    (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
+    (r"(-?\d+(?:\.\d+| \d+/\d+)?) ([a-z]{3,20}s) of ((?:the )?[a-z]{3,20}(?: [a-z]{3,20})?)",
+     lambda m: m[0] if m[2] in {**PART_WORDS, **SCALE_WORDS} else rf"{m[1]}\text{{ {m[2]} of {m[3]}}}"),
+)  # fmt: skip
+
+
+_PLACE: Final = re.compile(r"(?<![A-Za-z\\])[NTVX](?![A-Z])")
+_TURNS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
+    (re.compile(_PLACE.sub(lambda place: _PLACES[place.group()], written), re.IGNORECASE), short)
+    for written, short in _WRITTEN
 )
-
-
-def _turns() -> Iterator[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]]:
-    for written, short in _WRITTEN:
-        pattern = re.sub(r"(?<![A-Za-z\\])[NTVX](?![A-Z])", lambda place: _PLACES[place.group()], written)
-        yield re.compile(pattern, re.IGNORECASE), short
-
-
-_TURNS: Final = tuple(_turns())
 
 
 class Sentence(NamedTuple):
@@ -285,20 +223,3 @@ def _parity(kind: str, letter: str = "") -> str:
     """`n is odd` and `all odd integers` as multiples of two, and one more."""
     counter = "m" if letter == "k" else "k"
     return f"{letter}{'=' * len(letter)}2{counter}{'+1' * (kind.lower() == 'odd')}, {counter}\\in\\mathbb{{Z}}"
-
-
-def _measured_of(number: str, unit: str, what: str) -> str | None:
-    """`5 gallons of milk` as a measure; None for a part of something, such as `3 quarters of an hour`."""
-    return None if unit in PART_WORDS or unit in SCALE_WORDS else rf"{number}\text{{ {unit} of {what}}}"
-
-
-def _counted(number: str, rest: str) -> str | None:
-    """`three bolts of fabric` with the number in digits; None for `three quarters`, and where more numbers follow."""
-    parts = {*PART_WORDS, *SCALE_WORDS, *PLACE_WORDS, *NUMBER_WORDS} & set(rest.split())
-    return None if parts else notation(f"{NUMBER_WORDS[number.lower()]} {rest}")
-
-
-def _share(part: str, whole: str) -> str:
-    """`half of 12` as a product; other words as they are."""
-    value = spelled_number(part)
-    return f"{part} of {whole}" if value is None else rf"\frac{{{value.numerator}}}{{{value.denominator}}}*{whole}"

@@ -11,11 +11,10 @@ from mcts_math.answer.text.vocabulary import NUMBER_WORDS
 # how a remark begins that is no part of the answer, after its bracket; and what may be the value, rounded
 REMARK: Final = (
     r"(?:[\s$]|\\[ ,;(]){0,4}(?:(?:since|because|as|note|after|double|repeated|rounded|using|e\.g\."
-    r"|reject\w{0,3}(?= \W{0,3}(?:[a-z]\W{0,3}=|\d|the\b))"
-    r"|(?:where|assuming)(?![^()]{0,100}(?:[<>]|\\(?:[gl]e|ne|[gl]t|in)(?:q|qslant)?(?![a-z])))"
-    r"|correct to|take|one checks|exact(?:ly)?|the only|by (?:the|[A-Z]|\w{1,20}'s)|to the nearest|the \w{1,20} are"
-    r"|(?:to )?(?:\d|one|two|three|four) (?:sig\w{1,9}|deci\w{1,6}|digits?|solutions?))\b|(?:to )?\d [sd]\.?[fp]\b"
-    r"|the answer(?=\)))"
+    r"|reject\w{0,3}(?= \W{0,3}(?:[a-z]\W{0,3}=|\d|the\b))|(?:where|assuming)(?![^()]{0,100}(?:[<>]|\\(?:[gl]e|ne|[gl]t"
+    r"|in)(?:q|qslant)?(?![a-z])))|correct to|take|one checks|exact(?:ly)?|the only|by (?:the|[A-Z]|\w{1,20}'s)"
+    r"|to the nearest|the \w{1,20} are|(?:to )?(?:\d|one|two|three|four) (?:sig\w{1,9}|deci\w{1,6}|digits?"
+    r"|solutions?))\b|(?:to )?\d [sd]\.?[fp]\b|the answer(?=\)))"
 )
 NEARLY: Final = (
     r"(?:[\s$]|\\[ ,;(]){0,4}(?:\\approx|≈|\\sim|(?:(?:or|that is|i\.e\.,?) )?(?:approx[a-z.]{0,8}|about|roughly)\W)"
@@ -27,8 +26,7 @@ _BRACKET: Final = re.compile(  # with a percentage, an equals sign or a word in 
     re.DOTALL,
 )
 _AGAIN: Final = re.compile(
-    r"(?:(?:\\text ?\{)? ?,? ?(?<![A-Za-z])(?:or|that is|namely)\b|,? ?i\.e\.),?(?: equivalently,?)? ?(?:\} ?)?"
-    r"(?=\S)"
+    r"(?:(?:\\text ?\{)? ?,? ?(?<![A-Za-z])(?:or|that is|namely)\b|,? ?i\.e\.),?(?: equivalently,?)? ?(?:\} ?)?(?=\S)"
 )
 _ATTAINED: Final = re.compile(
     r"(.{1,200}?),? ?(?:\\text ?\{ ?,? ?)?(?:(?:and |which )?(?:it |this )?(?:is |are )?(?:attained|achieved|reached"
@@ -45,12 +43,7 @@ _REPLY: Final = re.compile(
     r"(?!(?:.*(?:[,;] ?|and ))?(?:yes|no|true|false)(?: ?[,;]| and |$))(?:with |namely )?([a-z].*)",
     re.IGNORECASE | re.DOTALL,
 )
-_ECHO: Final = re.compile(  # of the reply
-    r"(?:it|this|that|they|there|we|you) (?:is|are|does|do|can|will)(?: ?not|n't)?(?: (?:possible|true|so))?[.!]?",
-    re.IGNORECASE,
-)
 _REASON: Final = re.compile(r"(?:because|since|as|by|due to)\b", re.IGNORECASE)
-_STATED: Final = re.compile(r"\d+(?:\.\d+)?|[<>=]|\\(?:[gl]e|neq?|[gl]eq)\b")
 _SPOKEN: Final = re.compile(r"\bor\b|∨|\\(?:lor|vee)", re.IGNORECASE)
 _JOINTS: Final = {
     "and": re.compile(r"\band\b|∧|\\(?:land|wedge)(?![a-z])"),
@@ -80,10 +73,7 @@ def attained(text: str) -> str | None:
 
 
 def conflict(words: str, other: str) -> bool:
-    """Whether two answers can't be the same: `A and B`, but `A or B`.
-
-    Values of a variable may be joined by either word, and "and" goes without saying.
-    """
+    """Whether two answers can't be the same: `A and B`, but `A or B`. Values of a variable may have either word."""
     if not _SPOKEN.search(words) and not _SPOKEN.search(other):
         return False
     mine, theirs = joints(words), joints(other)
@@ -102,12 +92,11 @@ def replied(words: str) -> tuple[str, str]:
     reply = _REPLY.fullmatch(words) if len(words) <= _MAX_LENGTH else None
     if reply is None:
         return words, ""
-    return reply[1], "" if _ECHO.fullmatch(reply[2]) else reply[2]
+    return reply[1], reply[2]
 
 
 def same_remark(left: str, right: str) -> bool:
     """Whether what is said beside yes or no may be the same: a reason, or words of which one side says more."""
     if _REASON.match(left) or _REASON.match(right):
-        stated = [sorted(_STATED.findall(words)) for words in (left, right)]
-        return not all(stated) or stated[0] == stated[1]
+        return True
     return len(left) > 1 < len(right) and same_things(left, right)

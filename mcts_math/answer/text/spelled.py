@@ -8,15 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.text.units import UNITS, unit_name
-from mcts_math.answer.text.vocabulary import (
-    NUMBER_WORDS,
-    ORDINALS,
-    PART_WORDS,
-    PHRASES,
-    PLACE_WORDS,
-    SCALE_WORDS,
-    names,
-)
+from mcts_math.answer.text.vocabulary import NUMBER_WORDS, ORDINALS, PART_WORDS, PHRASES, SCALE_WORDS, names
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Node, Num, Quantity, Sym, Text, Time
 
@@ -51,8 +43,6 @@ def words_value(text: str) -> Node | None:
     for pattern, value_of in _FORMS:
         if (match := pattern.fullmatch(text)) is not None and (value := value_of(match)) is not None:
             return value
-    if (places := _place_value(text)) is not None:
-        return places
     phrase = PHRASES.get(" ".join(_words(text.removesuffix(".").removesuffix("!"))))
     if phrase is not None:
         return _FIXED.get(phrase) or Text(phrase)
@@ -104,26 +94,20 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None
         (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?", _year),
         (r"(?:the )?([a-zA-Z]{5,8})(?: place| one)?", _ordinal),
         (r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])", lambda m: _day(m[3], _MONTHS[int(m[2]) - 1], m[1])),
-        (
-            r"(?:the )?(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?",
-            lambda m: _day(*m.groups()),
-        ),
+        (r"(?:the )?(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?",
+         lambda m: _day(*m.groups())),
         (r"([A-Z][a-z]{2,8})\s*(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?", lambda m: _day(m[2], m[1], m[3])),
         (
             r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]|(?:[Oo]ption|[Cc]hoice)\s+([A-Z])",
             lambda m: Text("".join(m.groups("")).upper(), choice=True),
         ),
-        (
-            r"(?:\([A-Z]\)|[A-Z])(?:\s*(?:,\s*and|,|and|&)\s*(?:\([A-Z]\)|[A-Z]))+",
-            lambda m: tree.Group("", "", tuple(map(Text, re.findall("[A-Z]", m[0])))),
-        ),
-        (
-            r"(?i)(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*"
-            r"(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|r(?:em)?\.?)\s*(\d+)",
-            lambda m: tree.Call("remainder", tuple(Num(Fraction(int(part))) for part in m.groups()), free=True),
-        ),
+        (r"(?:\([A-Z]\)|[A-Z])(?:\s*(?:,\s*and|,|and|&)\s*(?:\([A-Z]\)|[A-Z]))+",
+         lambda m: tree.Group("", "", tuple(map(Text, re.findall("[A-Z]", m[0]))))),
+        (r"(?i)(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*"
+         r"(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|r(?:em)?\.?)\s*(\d+)",
+         lambda m: tree.Call("remainder", tuple(Num(Fraction(int(part))) for part in m.groups()), free=True)),
     )
-)
+)  # fmt: skip
 
 
 def _spelled_quantity(text: str) -> Quantity | None:
@@ -144,17 +128,6 @@ def _counted(words: list[str]) -> bool:
     """Whether the words name what is counted (`three apples`)."""
     last = words[-1]
     return len(words) <= 2 and len(last) > 3 and last.endswith("s") and not {"of", "these", "this"} & set(words)
-
-
-def _place_value(text: str) -> Num | None:
-    """`4 tens and 2 ones`."""
-    words = [word for word in text.lower().replace(",", " ").split() if word != "and"] if len(text) < 200 else []
-    counts, places = words[::2], [word.removesuffix("s") + "s" for word in words[1::2]]
-    if not 4 <= len(words) <= 14 or len(words) % 2 or not all(word.isdigit() and len(word) < 9 for word in counts):
-        return None
-    if not all(place in PLACE_WORDS for place in places):
-        return None
-    return Num(sum((int(n) * PLACE_WORDS[place] for n, place in zip(counts, places, strict=True)), Fraction(0)))
 
 
 def spelled_number(text: str) -> Fraction | None:

@@ -9,12 +9,10 @@ from typing import Final
 from mcts_math.answer.text.vocabulary import NUMBER_WORDS, meanings, names
 
 # Words that say nothing about what the thing is.
-_EMPTY: Final = frozenset(
-    names(
-        "the a an of in on at to is are was were that there this its it and answer result solution value number "
-        "total final all possible different distinct required exact exactly about approximately"
-    )
-)
+_EMPTY: Final = frozenset(names(
+    "the a an of in on at to is are was were that there this its it and answer result solution value number "
+    "total final all possible different distinct required exact exactly about approximately"
+))  # fmt: skip
 # Words that make another thing of it, when only one of the phrases has them.
 _TELLING: Final = frozenset(
     names("not no non without except more less fewer than minus plus per or other only first second last each "
@@ -27,12 +25,10 @@ _UNCOUNTED: Final = frozenset(
           "laundry rice sugar oil fuel paper wood fabric tape mail clothing furniture gold sleep homework exercise")
 )  # fmt: skip
 _PEOPLE: Final = ("people", "children", "men", "fish")  # how plurals end that are no plurals by their letters
-_BEHIND: Final = frozenset(
-    names(
-        "left remaining altogether overall each apiece old long tall high wide deep large away apart today daily "
-        "weekly yearly"
-    )
-)
+_BEHIND: Final = frozenset(names(
+    "left remaining altogether overall each apiece old long tall high wide deep large away apart today daily "
+    "weekly yearly"
+))  # fmt: skip
 _PREPOSITIONS: Final = frozenset(names("of per in on at for from to by with as each every a an the total all"))
 # Words in -s that name nothing which is counted, and those that make other numbers.
 _NO_NOUNS: Final = frozenset(
@@ -53,12 +49,10 @@ _COUNTERS: Final = re.compile(
 _NOT_COUNTED: Final = re.compile(
     "[不非未错误倍乗乘割]|以[上下内外]|之[外内]|分之|少|[前後后]$|ない|なし|이상|이하|미만|초과|보다|아니|아님|오답|배"
 )
-_REJECTING_ELSEWHERE: Final = frozenset(
-    names(
-        "неверно нет не без меньше больше сотен дюжин половин négatif négative centièmes "
-        "değil falsch milhões milhão nghìn triệu falso mila"
-    )
-)
+_REJECTING_ELSEWHERE: Final = frozenset(names(
+    "неверно нет не без меньше больше сотен дюжин половин négatif négative centièmes "
+    "değil falsch milhões milhão nghìn triệu falso mila"
+))  # fmt: skip
 _EASTERN: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _IRREGULAR: Final = meanings(
     "man: men; woman: women; child: children; person: people; foot: feet; mouse: mice; goose: geese; tooth: teeth; "
@@ -84,9 +78,7 @@ def singular(word: str) -> str:
 def is_counted(phrase: str, is_one: bool = True) -> bool:
     """Whether words beside a number only name what it counts: `red apples`, `dollars left`, `apples in total`.
 
-    Args:
-        phrase: what stands behind the number on one side of a comparison.
-        is_one: the number may be one, or less: a noun need not be in the plural.
+    `is_one`: the number may be one, or less, so that a noun need not be in the plural.
     """
     parts = phrase.replace("left over", "left").split()
     words = [word.partition("^")[0].strip(".,;:!?'\"()").lower() for word in parts if "^-" not in word]  # per page
@@ -100,7 +92,7 @@ def is_counted(phrase: str, is_one: bool = True) -> bool:
     nouns = [place for place, word in enumerate(words) if _is_noun(word, is_one)]
     behind = words[nouns[0] + 1 :] if nouns else []
     return bool(nouns) and all(
-        word in _BEHIND or word in _PREPOSITIONS or place + nouns[0] + 1 in nouns or _led(behind[:place])
+        word in _BEHIND or word in _PREPOSITIONS or place + nouns[0] + 1 in nouns or _PREPOSITIONS & {*behind[:place]}
         for place, word in enumerate(behind)
     )
 
@@ -114,11 +106,6 @@ def _is_foreign_noun(word: str) -> bool:
     if _EASTERN.search(word):
         return _COUNTERS.match(word) is not None and _NOT_COUNTED.search(word) is None
     return word not in _REJECTING_ELSEWHERE
-
-
-def _led(words: list[str]) -> bool:
-    """Whether a preposition stands before: what follows it says where, or of what."""
-    return bool(_PREPOSITIONS & set(words))
 
 
 def _is_noun(word: str, is_one: bool) -> bool:

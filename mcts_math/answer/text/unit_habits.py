@@ -21,7 +21,6 @@ _TOGETHER: Final = re.compile(  # units, where `m g h` are variables
     r"(?:[kMGmμ]?(?:N m(?:\^2)?|N s|J s|[AW] h|V A|V s)|m?Pa s|C m|kg m(?:\^2)?|[kcmd]?m\^-?[1-3]|s\^-[12]|[A-Za-zμ]+)"
     r"(?: [A-Za-zμ]+\^-\d)*(?:/.*)?"
 )
-_SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
 
 
 def _unit_quotient(match: re.Match[str]) -> str:
@@ -77,66 +76,34 @@ def _in_two_ways(match: re.Match[str]) -> str:
 MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (needed, re.compile(pattern, re.DOTALL), replacement)
     for needed, pattern, replacement in (
-        (
-            r"\circ",
-            r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)"
-            r"(?: ?(\d{1,2}) ?(?:''|\"))?(?= ?[NSEW]?$)",
-            lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ",
-        ),
+        (r"\circ", r"(?<!\d)(\d{1,3}) ?\^ ?\{? ?\\circ ?\}? ?(\d{1,2}) ?(?:'|\^ ?\{?\\prime\}?)"
+         r"(?: ?(\d{1,2}) ?(?:''|\"))?(?= ?[NSEW]?$)",
+         lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ"),
         (r"\circ", r"^(\(?\d\S*) ?\^ ?\{?\\circ ?\}? ?(?:\\text ?\{ ?)?([NSEW]) ?\}?$", r"\1^\\circ, \\text{\2}"),
         ("A", r"\\(?:mathrm|text) ?\{ ?\\AA ?\}|\\AA(?![a-z])|\\mathring ?\{ ?A ?\}", r"\\text{ Å}"),
-        (
-            r"\mu",
-            r"(?<=[\d}]) ?(?:\\(?:text|mathrm) ?\{ ?)?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\}){0,2}$",
-            r"\\text{ μ\1}",
-        ),
-        (
-            "\\",
-            r"(?<=[\d}])((?: ?(?:\\cdot ?)?\\(?:text|mathrm) ?\{ ?[A-Za-z]{1,4} ?\}(?: ?\^ ?\{?-?\d\}?)?){2,4})$",
-            _units_joined,
-        ),
+        (r"\mu",
+         r"(?<=[\d}]) ?(?:\\(?:text|mathrm) ?\{ ?)?\\mu ?(?:\\(?:text|mathrm) ?\{ ?)?([msgLFAVWCJ])(?: ?\}){0,2}$",
+         r"\\text{ μ\1}"),
+        ("\\", r"(?<=[\d}])((?: ?(?:\\cdot ?)?\\(?:text|mathrm) ?\{ ?[A-Za-z]{1,4} ?\}(?: ?\^ ?\{?-?\d\}?)?){2,4})$",
+         _units_joined),
         ("选", r"^选项? ?择? ?([A-Z])$", r"\1"),
-        ("%", r"^\d{1,2}(?:\.\d)? ?\\?% ?(?:CI|confidence interval)(?: is)? ?[:=]? ?(?=[\[(\\])", ""),
-        ("", r"(\\rupee|\bRs\.?) ?(\d{1,2}(?:,\d\d){1,4},\d{3})\b", lambda m: f"{m[1]} {m[2].replace(',', '')}"),
-        ("print", r"^print\((.{1,100})\)$", r"\1"),
         ("+", r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
         (r"\$", r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
         ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
-        (
-            r"\circ",
-            r"\\text ?\{ ?([^{}]{1,20}/[A-Za-z]{1,3}) ?\} ?\^ ?\{?\\circ ?\}? ?\\(?:text|mathrm) ?\{ ?C ?\}$",
-            r"\\text{ \1 celsius}",
-        ),
-        (
-            r"\Omega",
-            r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",
-            r"\\text{ \1ohm}",
-        ),
-        (
-            r"\frac",
-            rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",
-            _unit_quotient,
-        ),
+        (r"\Omega", r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",
+         r"\\text{ \1ohm}"),
+        (r"\frac", rf"(?<=[\d\s}}])\\frac ?\{{ ?{_NAME}() ?\}}? ?\}} ?\{{ ?{_NAME}{_POWER} ?\}}?{_POWER} ?\}}",
+         _unit_quotient),
         ("/", rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
-        (
-            " ",
-            r"^((?:[a-zA-Z] ?= ?)?-?[\d.,/]+(?:[eE]-?\d{1,3})?(?: ?\\times ?10 ?\^ ?\{?-?\d{1,3}\}?)?) "
-            rf"({_SYMBOL}(?:(?: ?\\cdot ?| ?/ ?\(?| ){_SYMBOL}){{0,3}}\)?)$",
-            _bare_units,
-        ),
-        (r"\$", r"^(\\\$ ?-?[\d.,]+) ?([KkMB])$", lambda m: f"{m[1]} {_SCALES[m[2]]}"),
+        (" ", r"^((?:[a-zA-Z] ?= ?)?-?[\d.,/]+(?:[eE]-?\d{1,3})?(?: ?\\times ?10 ?\^ ?\{?-?\d{1,3}\}?)?) "
+         rf"({_SYMBOL}(?:(?: ?\\cdot ?| ?/ ?\(?| ){_SYMBOL}){{0,3}}\)?)$", _bare_units),
         ("h", r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
         (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
         ("'", r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
         ("", r"(?<=\d) ?(?:\"|'')$", " in"),
         (" x ", r"(?<=\d) x (?=\d[\d.,]*(?![\d.,]| ?(?:\\text ?\{ ?)?[A-Za-z]{2}))", r" \\times "),
-        (
-            "base",
-            r"^(\d[\dA-F]*|[A-F][\dA-F]+) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$",
-            r"\1_{\2}",
-        ),
+        ("base", r"^(\d[\dA-F]*|[A-F][\dA-F]+) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$", r"\1_{\2}"),
         ("_", r"(?<![\w\\])(?:\\(?:text|mathrm) ?\{ ?)?([A-F][\dA-F]{1,15})(?: ?\})? ?_ ?\{?16\}?(?!\d)", r"0x\1"),
-        ("10", r"(?<=\d) ?[xX] ?10 ?(?=\^)", r"\\times 10"),
         ("(", r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
         (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
         ("#", r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
@@ -145,8 +112,6 @@ MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]]
         # what Python prints
         ("datetime", r"\bdatetime\.time\((\d+), (\d+)(?:, 0)*\)", lambda m: f"{m[1]}:{int(m[2]):02d}"),
         ("_", r"\b(?:np|numpy)\.(True|False)_", r"\1"),
-        (".tau", r"\b(?:math|np|numpy)\.tau\b", "(2*pi)"),
-        ("S(", r"\bS\((-?\d+)\)", r"\1"),
         ("_", r"(?<![A-Za-z\d)}\]])_(?=[a-z]\b)", ""),
     )
-)
+)  # fmt: skip

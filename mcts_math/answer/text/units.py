@@ -202,12 +202,7 @@ def known_unit(name: str) -> Named | None:
 
 
 def may_be_left_out(unit: Unit, is_one: bool) -> bool:
-    """Whether a number with this unit can be meant by the number alone.
-
-    Args:
-        unit: a known unit or not, perhaps with more words.
-        is_one: the number may be one, or less; see `is_counted`.
-    """
+    """Whether a number with this unit can be meant by the number alone; `is_one` as for `is_counted`."""
     words = unit.words
     measured = any(word in UNITS for word in words.split())  # candy bars: a bar is a unit elsewhere
     return not rejects(words) if unit.known else is_counted(words, is_one or measured)

@@ -11,10 +11,9 @@ from mcts_math.answer.text.vocabulary import meanings, names
 
 _MAX_LENGTH: Final = 300  # characters
 _OPPOSITES: Final = meanings(
-    "independent: dependent; bounded: unbounded; continuous: discontinuous; invertible: singular; "
-    "rational: irrational; true: false; countable: uncountable; connected: disconnected; consistent: inconsistent; "
-    "biased: unbiased; stable: unstable; correlated: uncorrelated; solvable: unsolvable; "
-    "possible: impossible"
+    "independent: dependent; bounded: unbounded; continuous: discontinuous; invertible: singular; rational: "
+    "irrational; true: false; countable: uncountable; connected: disconnected; consistent: inconsistent; biased: "
+    "unbiased; stable: unstable; correlated: uncorrelated; solvable: unsolvable; possible: impossible"
 )
 _OTHER_WORDS: Final = {
     **meanings(
@@ -27,21 +26,14 @@ _WORD_OR_NAME: Final = re.compile(r"\w+(?:-\w+)*")
 _TURNS: Final = tuple(
     (re.compile(pattern), same)
     for pattern, same in (
-        (r"\bnon-?(?=[a-z]{4})", "not "),
         (r"\b(left|right)-(?=skew)", r"\1 "),
-        (r"\bone to one\b", "injective"),
-        (r"\b(?:do|does) not (?=converge)|\bis not (?=convergent)", "diverges "),
         (r"\bpositively skewed|\bright skewed|\bskewed to right", "skewed right"),
         (r"\bnegatively skewed|\bleft skewed|\bskewed to left", "skewed left"),
         (r"\b(absolutely|conditionally|uniformly|pointwise) (converges)\b", r"\2 \1"),
-        (r"\bdiverges converges\b", "diverges"),
         (r"\b(\w+ly) not\b", r"not \1"),
-        (r"\bnot not ", ""),
         (r"\brelative (?=m[ai][xn]|extrem)", "local "),
-        (r"\bsimple (pole|root|zero)\b", r"\1 of order 1"),
         (r"\bdouble (pole|root|zero)\b", r"\1 of order 2"),
         (r"\bif and only if\b|\b(?:exactly|precisely) (?:when|if)\b", "iff"),
-        (r"\bright isosceles\b", "isosceles right"),
         (r"\b(?:first|1st) player\b|\bplayer one\b", "player 1"),
         (r"\b(?:second|2nd) player\b|\bplayer two\b", "player 2"),
         (r"\b(?:do|does|did|can) ?not reject\b|\bfail(?:s|ed)? to reject\b", "fail to reject"),
@@ -70,10 +62,10 @@ class Phrase(NamedTuple):
 
 def verdict(words: str) -> str:
     """Lower-case words without articles in one wording, such as `not bounded` for `unbounded`."""
-    for pattern, same in _TURNS[:4]:
+    for pattern, same in _TURNS[:1]:
         words = pattern.sub(same, words)
     words = _WORD_OR_NAME.sub(lambda word: _OTHER_WORDS.get(word[0], word[0]), words)
-    for pattern, same in _TURNS[4:]:
+    for pattern, same in _TURNS[1:]:
         words = pattern.sub(same, words)
     return words
 

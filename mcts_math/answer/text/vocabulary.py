@@ -17,12 +17,10 @@ def meanings(text: str) -> dict[str, str]:
     return {name: meaning.strip() for meaning, _, row in rows for name in row.split()}
 
 
-GREEK: Final = frozenset(
-    names(
-        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
-        "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar"
-    )
-)
+GREEK: Final = frozenset(names(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
+    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell hbar"
+))  # fmt: skip
 CIRCULAR: Final = names("sin cos tan cot sec csc sinh cosh tanh coth sech csch")
 FUNCTIONS: Final = {
     **{name: name for name in CIRCULAR},
@@ -33,8 +31,7 @@ FUNCTIONS: Final = {
     **{prefix + name: "a" + name for name in CIRCULAR for prefix in ("a", "arc", "ar")},
     **meanings(
         "log: ln; log10: lg log10; log2: log2; abs: abs Abs fabs; ceil: ceil ceiling; binom: binomial binom comb nCr; "
-        "min: min Min; max: max Max; sign: sgn sign; re: re Re; im: im Im; rad: deg2rad; mod: Mod; "
-        "pow: pow"
+        "min: min Min; max: max Max; sign: sgn sign; re: re Re; im: im Im; rad: deg2rad; mod: Mod; pow: pow"
     ),
 }
 CONSTANTS: Final = meanings(
@@ -63,18 +60,16 @@ CONSTRUCTORS: Final = meanings(
     "(): Point Point2D Point3D Tuple; {}: FiniteSet EmptySet; "
     "of []: list List; of (): tuple; of {}: set frozenset Set dict OrderedDict; "
     "matrix: Matrix ImmutableDenseMatrix ImmutableMatrix MutableDenseMatrix SparseMatrix matrix; array: array tensor; "
-    "range: Range range; diag: diag; eye: eye; zeros: zeros; ones: ones; "
+    "range: Range range; diag: diag; "
     "sum: Sum; prod: Product; int: Integral; lim: Limit; Piecewise: Piecewise; ImageSet: ImageSet; Lambda: Lambda; "
     "diff: Derivative diff"
 )
 """What Python, sympy and numpy print before a bracket, with the kind of value that it makes."""
-SHORT_WORDS: Final = frozenset(
-    names(
-        "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low "
-        "top no mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left "
-        "off out of if maximum minimum maximal minimal cost costs since using tank"
-    )
-)
+SHORT_WORDS: Final = frozenset(names(
+    "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low "
+    "top no mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left "
+    "off out of if maximum minimum maximal minimal cost costs since using tank"
+))  # fmt: skip
 
 _ONES: Final = names(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "

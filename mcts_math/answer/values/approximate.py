@@ -41,12 +41,7 @@ def numbers(digits: int = DIGITS, real: bool = False) -> Approximate:
 
 
 class Approximate:
-    """Numbers of one precision and their functions.
-
-    Args:
-        digits: significant digits.
-        real: what leaves the real line is undefined.
-    """
+    """Numbers of so many significant digits and their functions; `real`: what leaves the real line is undefined."""
 
     def __init__(self, digits: int, real: bool) -> None:
         import mpmath  # here, so that what needs no values does not pay for it
@@ -58,12 +53,10 @@ class Approximate:
         self._limits: dict[Node, Value | UndefinedError] = {}  # of constants: a gold meets many points and answers
 
     def number(self, value: Fraction) -> Value:
-        """`value` rounded to the precision."""
         whole = self.context.mpf(value.numerator)
         return whole if value.denominator == 1 else whole / value.denominator
 
     def constant(self, name: str) -> Value:
-        """A named constant."""
         if name == "i" and not self.real:
             return self.context.mpc(0, 1)
         if name not in ("pi", "e"):
@@ -218,7 +211,6 @@ class Approximate:
             raise OutOfRangeError("too large")
 
     def checked(self, value: Value) -> Value:
-        """`value`, if it is finite."""
         if not self.context.isfinite(value):
             raise UndefinedError("infinite")
         return value

@@ -29,7 +29,6 @@ class Written:
 
 
 def written(node: Node) -> Written | None:
-    """The decimal that `node` is, or None."""
     if not isinstance(node, Num) or not node.digits:
         return None
     return Written(node.value, node.digits, Fraction(10) ** -node.places)
@@ -48,16 +47,9 @@ def rationals_equal(left: Node, right: Node, first: Fraction, second: Fraction, 
         return True
     if a is not None and b is not None:
         short, long = (a, b) if a.digits <= b.digits else (b, a)
-        return _expansion(short, long) or (long.digits >= 8 and rounds_to(short, long.value, policy))
+        return long.digits >= 8 and rounds_to(short, long.value, policy)
     decimal, other = (a, second) if a is not None else (b, first)
     return decimal is not None and not terminates(other) and rounds_to(decimal, other, policy)
-
-
-def _expansion(short: Written, long: Written) -> bool:
-    """Whether `long` is what the float nearest to `short` is written out in full (`Decimal(0.1)`)."""
-    if long.digits <= 18 or short.digits > 16 or abs(short.value) > 10**300:
-        return False
-    return abs(Fraction(float(short.value)) - long.value) <= long.unit
 
 
 def terminates(value: Fraction) -> bool:

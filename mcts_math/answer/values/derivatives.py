@@ -33,11 +33,7 @@ def _of_function(name: str, u: Node) -> Node:
 
 
 def derivative(node: Node, name: str) -> Node:
-    """The derivative of `node` by the variable `name`.
-
-    Raises:
-        UndefinedError: a function whose derivative is not known.
-    """
+    """The derivative of `node` by the variable `name`. Raises UndefinedError where it is not known."""
     if node == Sym(name):
         return ONE
     if name not in symbols(node):

@@ -141,8 +141,6 @@ class _Residues:
     """Integers modulo a prime."""
 
     class Names(dict[str, int]):
-        """A residue for each variable."""
-
         def __missing__(self, name: str) -> int:
             return _random(name)
 

@@ -69,7 +69,6 @@ def coefficients(node: Node, names: Sequence[str]) -> Group:
 
 
 def length(node: Call) -> Node | None:
-    """The length of a vector between bars."""
     vector = matrix_value(node.args[0])
     if vector is None or 1 not in (len(vector.rows), len(vector.rows[0])):
         return None

@@ -232,7 +232,6 @@ _CHILDREN: Final[dict[type, Callable[[Any], tuple[Node, ...]]]] = {
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The nodes right below `node`."""
     getter = _CHILDREN.get(type(node))
     return () if getter is None else getter(node)
 
@@ -278,5 +277,4 @@ def substitute(node: Node, values: Mapping[str, Node]) -> Node:
 
 
 def rename(node: Node, names: Mapping[str, str]) -> Node:
-    """`node` with its variables renamed."""
     return substitute(node, {name: Sym(other) for name, other in names.items()})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.values.evaluate import Point, UndefinedError, Value, evaluate, noise
-from mcts_math.answer.values.nodes import Bound, Node, Num, Power, Sym, rename, symbols
+from mcts_math.answer.values.evaluate import noise
+from mcts_math.answer.values.exact import exact
+from mcts_math.answer.values.matrices import matrix_value
+from mcts_math.answer.values.nodes import ZERO, Matrix, Node, Num, Power, Sym, rebuild, substitute, symbols
 
 _MARK: Final = " matrix"
 # An inverse of letters that are hardly units or quantities of physics, or a transpose.
@@ -17,73 +18,6 @@ _TOLD: Final = re.compile(
     r"|(?<![A-Za-z])[A-Z] ?\\times ?[A-Z](?![A-Za-z])"  # of sets, or of vectors
 )
 _POINTS: Final = 3
-_MAX_POWER: Final = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Square:
-    """Two rows of two fractions."""
-
-    a: Fraction
-    b: Fraction
-    c: Fraction
-    d: Fraction
-
-    def __add__(self, other: Square) -> Square:
-        return Square(self.a + other.a, self.b + other.b, self.c + other.c, self.d + other.d)
-
-    def __mul__(self, other: Square) -> Square:
-        return Square(
-            self.a * other.a + self.b * other.c,
-            self.a * other.b + self.b * other.d,
-            self.c * other.a + self.d * other.c,
-            self.c * other.b + self.d * other.d,
-        )
-
-    def transposed(self) -> Square:
-        """Rows as columns."""
-        return Square(self.a, self.c, self.b, self.d)
-
-    def inverse(self) -> Square:
-        """Its inverse. Raises ZeroDivisionError where there is none."""
-        det = self.a * self.d - self.b * self.c
-        return Square(self.d / det, -self.b / det, -self.c / det, self.a / det)
-
-
-class Squares:
-    """Matrices of two rows as a kind of numbers; a number is that multiple of the identity."""
-
-    def number(self, value: Fraction) -> Value:
-        """A rational number."""
-        return Square(value, Fraction(0), Fraction(0), value)
-
-    def constant(self, name: str) -> Value:
-        """None is a fraction."""
-        raise UndefinedError(name)
-
-    def power(self, base: Value, node: Power, at: Point) -> Value:
-        """Whole powers, and the transpose."""
-        match node.exponent:
-            case Sym("T") | Sym("T matrix"):
-                return base.transposed()
-            case Num(exponent) if exponent.denominator == 1 and abs(exponent) <= _MAX_POWER:
-                value = self.number(Fraction(1))
-                for _ in range(abs(int(exponent))):
-                    value = value * (base if exponent > 0 else base.inverse())
-                return value
-        raise UndefinedError("no whole power")
-
-    def call(self, name: str, args: list[Value], free: bool) -> Value:
-        """None is known."""
-        raise UndefinedError(name)
-
-    def bound(self, node: Bound, at: Point) -> Value:
-        """None is known."""
-        raise UndefinedError(node.kind)
-
-    def checked(self, value: Value) -> Value:
-        """All are exact."""
-        return value
 
 
 def tells_of_matrices(text: str) -> bool:
@@ -93,7 +27,12 @@ def tells_of_matrices(text: str) -> bool:
 
 def as_matrices(node: Node) -> Node:
     """`node` with matrices for its capitals."""
-    return rename(node, {name: name + _MARK for name in symbols(node) if len(name) == 1 and name.isupper()})
+    match node:
+        case Power(base, Sym("T") as transpose):
+            return Power(as_matrices(base), transpose)
+        case Sym(name) if len(name) == 1 and name.isupper():
+            return Sym(name + _MARK)
+    return rebuild(node, as_matrices)
 
 
 def matrices_equal(left: Node, right: Node) -> bool | None:
@@ -101,16 +40,21 @@ def matrices_equal(left: Node, right: Node) -> bool | None:
     names = symbols(left) | symbols(right)
     if not any(name.endswith(_MARK) for name in names):
         return None
-    try:
-        return all(_at(left, names, index) == _at(right, names, index) for index in range(_POINTS))
-    except UndefinedError:
-        return None
+    values = [(_at(left, names, index), _at(right, names, index)) for index in range(_POINTS)]
+    return None if any(None in pair for pair in values) else all(mine == theirs for mine, theirs in values)
 
 
-def _at(node: Node, names: frozenset[str], index: int) -> Square:
-    """The value at a test point, at which other letters are numbers."""
-    using = Squares()
-    entries = {name: [Fraction(noise(name, index, place) % 97 - 48) for place in range(4)] for name in names}
-    at = {name: Square(*four) if name.endswith(_MARK) else using.number(four[0]) for name, four in entries.items()}
-    value: Square = evaluate(node, at, using)
-    return value
+def _at(node: Node, names: frozenset[str], index: int) -> list[Fraction | None] | None:
+    """The entries where its matrices have two random rows and other letters are numbers; None where not known."""
+    numbers = {name: [Num(Fraction(noise(name, index, place) % 97 - 48)) for place in range(4)] for name in names}
+    values = {
+        name: Matrix((tuple(four[:2]), tuple(four[2:]))) if name.endswith(_MARK) else four[0]
+        for name, four in numbers.items()
+        if name != "T"
+    }
+    node = substitute(node, values)
+    if (number := exact(node)) is not None:  # that multiple of the identity
+        node = Matrix(((Num(number), ZERO), (ZERO, Num(number))))
+    matrix = matrix_value(node)
+    entries = [] if matrix is None else [exact(cell) for row in matrix.rows for cell in row]
+    return entries if entries and None not in entries else None

@@ -104,7 +104,8 @@ def real_roots(polynomial: Polynomial) -> tuple[Root, ...] | None:
         return ()
     if len(polynomial) > _MAX_ROOTS + 1:
         return None
-    rest = _divided(polynomial, _common(polynomial, _derivative(polynomial)))[0]
+    slope = tuple(power * coefficient for power, coefficient in enumerate(polynomial))[1:]
+    rest = _divided(polynomial, _common(polynomial, slope))[0]
     if len(rest) == 2:
         return (Root(Num(-rest[0] / rest[1]), float(-rest[0] / rest[1])),)
     try:
@@ -115,13 +116,10 @@ def real_roots(polynomial: Polynomial) -> tuple[Root, ...] | None:
     found = []
     for index, place in enumerate(places):
         guess = Fraction(str(place)).limit_denominator(10_000)
-        root = Call("rootof", (Num(Fraction(index)), *coefficients)) if _value_at(rest, guess) else Num(guess)
+        value = sum(coefficient * guess**power for power, coefficient in enumerate(rest))
+        root = Call("rootof", (Num(Fraction(index)), *coefficients)) if value else Num(guess)
         found.append(Root(root, float(place)))
     return tuple(found)
-
-
-def _value_at(polynomial: Polynomial, at: Fraction) -> Fraction:
-    return sum((coefficient * at**power for power, coefficient in enumerate(polynomial)), Fraction(0))
 
 
 def _trimmed(polynomial: Polynomial) -> Polynomial:
@@ -143,12 +141,7 @@ def _times(left: Polynomial, right: Polynomial) -> Polynomial:
     return _trimmed(tuple(product))
 
 
-def _derivative(polynomial: Polynomial) -> Polynomial:
-    return tuple(index * c for index, c in enumerate(polynomial))[1:]
-
-
 def _divided(left: Polynomial, right: Polynomial) -> tuple[Polynomial, Polynomial]:
-    """Quotient and remainder."""
     rest, quotient = list(left), [Fraction(0)] * max(len(left) - len(right) + 1, 0)
     for shift in range(len(quotient) - 1, -1, -1):
         factor = rest[shift + len(right) - 1] / right[-1]

@@ -12,20 +12,7 @@ from mcts_math.answer.text.things import singular
 from mcts_math.answer.text.units import DEGREE
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.exact import exact
-from mcts_math.answer.values.nodes import (
-    ZERO,
-    Bound,
-    Call,
-    Group,
-    Matrix,
-    Node,
-    Num,
-    Prod,
-    Quantity,
-    Sym,
-    Text,
-    symbols,
-)
+from mcts_math.answer.values.nodes import ZERO, Bound, Call, Group, Matrix, Node, Prod, Quantity, Sym, Text, symbols
 
 HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _LARGEST: Final = 200  # of the integers that are tried
@@ -86,27 +73,15 @@ def with_words(node: Node) -> Node:
     if isinstance(node, tree.Relation):
         return tree.rebuild(node, with_words)
     if isinstance(node, tree.SetOp) or (isinstance(node, Group) and node.left in ("", "{")):
-        runs = set(filter(None, map(_run, node.items)))
+        runs = set(filter(None, map(letters_of, node.items)))
         if len(runs) > len({"".join(sorted(run)) for run in runs}):
-            return replace(node, items=tuple(Text(_run(item)) if _run(item) else item for item in node.items))
+            return replace(node, items=tuple(Text(run) if (run := letters_of(item)) else item for item in node.items))
         return tree.rebuild(node, with_words)
     return node
 
 
-def _run(node: Node) -> str:
-    """The letters of a product of them; empty for anything else."""
-    parts = node.items if isinstance(node, Prod) else ()
-    run = "".join(part.name for part in parts if isinstance(part, (Sym, tree.Const)))
-    return run if len(run) == len(parts) else ""
-
-
 def closed(node: Group) -> bool:
     return (node.left, node.right) in (("(", ")"), ("[", "]"))
-
-
-def by_unit(items: Sequence[Node]) -> dict[str, Node]:
-    """Numbers by what they count."""
-    return {label_key(str(item.unit)): item.value for item in items if isinstance(item, Quantity)}
 
 
 def assignments(node: Node) -> dict[str, Node] | None:
@@ -198,7 +173,7 @@ def integers(conditions: Sequence[Node], name: str, domain: str) -> Group | None
             return None
         found += [number] * all(held)
     few = 0 < len(found) <= _FEW and max(map(abs, found)) <= _LARGEST // 2
-    return Group("{", "}", tuple(Num(Fraction(number)) for number in found)) if few else None
+    return Group("{", "}", tuple(tree.Num(Fraction(number)) for number in found)) if few else None
 
 
 def _holds(node: Node, at: Mapping[str, Fraction]) -> bool | None:
