@@ -94,7 +94,7 @@ class Peer:
         data = values.encode(message, self._objects.refer)
         if len(data) > MAX_FRAME_BYTES:
             raise CannotCross(f"{len(data)} bytes are too many to hand over", len(data) - MAX_FRAME_BYTES)
-        self._sock.settimeout(self._clock.wait_s())
+        self._sock.settimeout(self._clock.wait_s())  # till the answer begins
         try:
             self._sock.sendall(len(data).to_bytes(8, "big"))
             self._sock.sendall(data)
@@ -115,7 +115,8 @@ class Peer:
         """Receives so many bytes. Raises Broken."""
         data = bytearray()
         while len(data) < size:
-            self._sock.settimeout(self._clock.wait_s())
+            if data:
+                self._sock.settimeout(self._clock.wait_s())
             try:
                 chunk = self._sock.recv(min(size - len(data), _CHUNK))
             except TimeoutError:
