@@ -116,15 +116,12 @@ class Report:
 def evaluate_file(
     path: str | Path, grader: Grader, *, react: bool = False, top_k: int = 1, keep: bool = False
 ) -> Report:
-    """Evaluates one file.
+    """Evaluates one file. Raises RecordError as `read_lines`.
 
     Args:
         react: take the answer of the deepest node instead of the first solution.
         top_k: also vote over the first k solutions of each line (k > 1).
         keep: keep the first answer, the verdict and the vote of every question, for votes and means over several files.
-
-    Raises:
-        RecordError: a broken line, one without a tree, or a question that stands twice in the file.
     """
     report = Report(str(path))
     if top_k > 1:
@@ -153,11 +150,7 @@ def evaluate_file(
 def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
     """Whether the majority of the first answers of several files, matched by question id, is right.
 
-    Args:
-        reports: evaluations of the files with `keep`; the first file gives the accepted answers.
-
-    Raises:
-        RecordError: the files hold different questions, or none with a known answer.
+    The files were evaluated with `keep`; the first gives the accepted answers. Raises RecordError as `scores_by_id`.
     """
     golds = reports[0].golds_by_id
     _check_runs(reports, [report.golds_by_id for report in reports])
@@ -188,13 +181,7 @@ def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, floa
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, tuple[float, float]]:
     """How much higher the first method scores, and the 95 % interval over questions of that difference.
 
-    Much narrower than the two methods' own intervals suggest, as most questions are right or wrong for both.
-
-    Args:
-        first, second: scores in [0, 1] of the same questions, by id.
-
-    Raises:
-        RecordError: the questions are not the same.
+    `first`, `second`: scores in [0, 1] by question id. Raises RecordError where the questions are not the same.
     """
     _check_same_questions(first, "the first method", second, "the second one")
     return difference_interval([first[i] - second[i] for i in first])
@@ -205,11 +192,7 @@ def none_if_nan(value: float) -> float | None:
 
 
 def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -> None:
-    """Raises RecordError where files are not different runs over the same questions with known answers.
-
-    Args:
-        known: for each file what is known of its questions, by id.
-    """
+    """Raises RecordError where files are not different runs over the same questions with known answers, `known` by id."""
     paths = [report.path for report in reports]
     if not known[0]:
         raise RecordError(f"{paths[0]}: no question with a known answer, so there is nothing to compare.")

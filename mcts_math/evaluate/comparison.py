@@ -92,10 +92,7 @@ def vote_row(
 
 
 def compare_rows(rows: Sequence[Row], pairs: Sequence[Sequence[str]]) -> list[JsonObject]:
-    """For each pair of names how far the first row is above the second one, with the paired 95 % interval.
-
-    Pairs of which a row is missing are left out.
-    """
+    """How far the first row of each pair of names, where both are there, is above the second, with the 95 % interval."""
     scores = {row.name: row.scores for row in rows}
     found = []
     for first, second in pairs:

@@ -110,11 +110,7 @@ def runs_of(methods: Mapping[str, MethodConfig], folder: Path) -> list[Run]:
 
 
 def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -> list[Row]:
-    """The rows of all methods, each followed by its votes.
-
-    Raises:
-        RecordError: a results file is missing or broken, or its questions have no known answers.
-    """
+    """The rows of all methods, each followed by its votes. Raises RecordError as `evaluate_file` and `scores_by_id`."""
     rows: list[Row] = []
     for name, method in methods.items():
         paths = [run_path(folder, name, seed) for seed in method.seeds]

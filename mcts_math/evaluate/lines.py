@@ -39,13 +39,9 @@ class Line:
 
 
 def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
-    """Streams the lines of a file.
+    """Streams the lines of a file. `react`: the candidate is the answer of the deepest node, not the first solution's.
 
-    Args:
-        react: the candidate is the answer of the deepest node, not the first of the solutions.
-
-    Raises:
-        RecordError: a broken line, one without a tree, or a question that stands twice in the file.
+    Raises RecordError: a broken line, one without a tree, or a question that stands twice in the file.
     """
     seen: set[str] = set()
     for where, task_id, record in records.read_results(path):

@@ -55,8 +55,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
 def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
     """Accuracy against tokens of each kind that there are, and against seconds: colours are methods, markers columns.
 
-    Args:
-        columns: title -> rows as JSON; one column for one experiment, or one a round.
+    `columns`: title -> rows as JSON; one column for one experiment, or one a round.
     """
     plt = pyplot()
     everything = [row for rows in columns.values() for row in rows]

@@ -11,9 +11,7 @@ from shutil import get_terminal_size
 def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = 0) -> str:
     """Aligns columns; the first to the left, the others to the right. What a row lacks at its end is empty.
 
-    Args:
-        width: of the screen: columns that have no room beside the others follow below, each time with the first one
-            before them. 0: no limit.
+    `width` of the screen (0: no limit): columns that have no room follow below, behind the first one again.
     """
     table = [[*row, *[""] * (len(header) - len(row))] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]

@@ -26,15 +26,11 @@ Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One attempt.
-
-    Attributes:
-        trials, tokens, seconds: of the question up to and with this attempt; attempts without an answer don't count as
-            trials.
-    """
+    """One attempt."""
 
     correct: bool | None  # what the verifier said; None where it was not asked
     answer: str | None  # what would be voted for
+    # of the question up to and with this attempt; those without an answer don't count as trials
     trials: int
     tokens: int
     seconds: float
@@ -66,15 +62,10 @@ class Question:
 
 
 def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
-    """The questions of a results file whose method makes attempts.
+    """The questions of a results file whose method makes attempts; none where it begins with a line of another method.
 
-    Of a file that begins with a line of another method nothing is read.
-
-    Args:
-        others: take a line of another method, such as MCTS, for one attempt that cost what the line says.
-
-    Raises:
-        RecordError: a broken line, or attempts of no known form.
+    `others`: a line of another method, such as MCTS, is taken for one attempt that cost what the line says. Raises
+    RecordError for a broken line, or attempts of no known form.
     """
     questions = []
     for where, name, record in read_results(path):

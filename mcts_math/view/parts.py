@@ -39,8 +39,7 @@ _BEFORE_CODE: Final = ("<code>", "Action Input:")
 def split_step(step: Step, form: str) -> list[Part]:
     """The parts of a step's text, in their order.
 
-    Args:
-        form: name of its format. Of one that is not known here, what surrounds code and observation is thought.
+    Of a format (by name) that is not known here, what surrounds code and observation is thought.
     """
     marks = _MARKS.get(form, _NO_MARKS) if form in _SECTIONED or step.runs else _NO_MARKS
     known = [("code", run.input) for run in step.runs] + [("observation", run.observation or "") for run in step.runs]

@@ -43,13 +43,9 @@ class Question:
 
 
 def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Question:
-    """What the page shows of a line, ours or a published one.
+    """What the page shows of a line, ours or a published one. Raises RecordError where it holds no whole tree.
 
-    Args:
-        task_id: of its question, see `record.id_of`.
-
-    Raises:
-        RecordError: the line holds no whole tree.
+    `task_id`: see `record.id_of`.
     """
     tree = records.record_to_tree(record, where)
     error = records.error_of(record)

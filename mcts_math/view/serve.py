@@ -41,14 +41,9 @@ _HEADERS: Final = {
 
 
 class PageServer:
-    """Serves the page of some files. Use as a context manager.
+    """Serves the page of a results file, and of one that it is compared with, as a context manager.
 
-    Args:
-        followers: of the results file, and of one that it is compared with.
-        port: 0 takes a free one.
-
-    Raises:
-        RecordError: the port is taken.
+    Port 0 takes a free one. Raises RecordError where the port is taken.
     """
 
     def __init__(self, followers: Sequence[Follower], port: int) -> None:
@@ -132,12 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
 def dashboard(output: Path, port: int) -> Iterator[str]:
     """Serves the page of a results file from a thread, while the run that writes it goes on; yields its address.
 
-    Args:
-        output: the file, which need not be there yet.
-        port: 0 takes a free one.
-
-    Raises:
-        RecordError: the port is taken.
+    The file need not be there yet. `port` and error: as of `PageServer`.
     """
     with Grader(1) as grader, PageServer([Follower(output, grader)], port) as server:
         thread = threading.Thread(target=server.run, name="dashboard", daemon=True)

@@ -50,8 +50,7 @@ def opening(task: Task, form: StepFormat | None) -> tuple[list[Turn], bool]:
 def examples_of(description: Mapping[str, Any]) -> str:
     """Instructions and worked examples that a run's prompts began with.
 
-    Returns:
-        "" where there were none, or where they can't be told: prompt files that are elsewhere, or have changed since.
+    "" where there were none, or where they can't be told: prompt files that are elsewhere, or have changed since.
     """
     if not description.get("prompt"):
         return ""
