@@ -1,8 +1,5 @@
-"""Evaluation of results files: accuracy, majority votes, cost (SPEC A1, A10). Streams; keeps no tree.
-
-A file takes constant memory, but for its answers (one short string a candidate), which are kept where several files
-are voted over. The answer of a line is the first of its `solutions`, or with `react` the answer of its deepest node.
-"""
+"""Evaluation of results files: accuracy, majority votes, cost (SPEC A1, A10). Streams; keeps no tree, and answers
+only where files are voted over."""
 
 from __future__ import annotations
 
@@ -148,10 +145,8 @@ def evaluate_file(
 
 
 def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
-    """Whether the majority of the first answers of several files, matched by question id, is right.
-
-    The files were evaluated with `keep`; the first gives the accepted answers. Raises RecordError as `scores_by_id`.
-    """
+    """Whether the majority of the first answers of several files, evaluated with `keep`, is right; accepted are the
+    answers of the first file. Raises RecordError as `scores_by_id`."""
     golds = reports[0].golds_by_id
     _check_runs(reports, [report.golds_by_id for report in reports])
     votes = ((gold, [r.answer_by_id[i] for r in reports if i in r.answer_by_id]) for i, gold in golds.items())
@@ -159,30 +154,22 @@ def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
 
 
 def scores_by_id(reports: Sequence[Report], *, votes: bool = False) -> dict[str, float]:
-    """Each question's share of right runs, in [0, 1]. `reports`: of runs over the same questions, with `keep`.
-
-    `votes`: of runs whose own vote (`top_k`) is right. Raises RecordError where they hold different questions, or none
-    with a known answer.
-    """
+    """Each question's share of right runs (`votes`: of runs whose `top_k` vote is right), in [0, 1]. Raises
+    RecordError where the files, evaluated with `keep`, hold different questions, or none with a known answer."""
     found = [report.majority_by_id if votes else report.correct_by_id for report in reports]
     _check_runs(reports, found)
     return {i: sum(one[i] for one in found) / len(found) for i in found[0]}
 
 
 def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, float]]:
-    """Mean accuracy of several runs over the same questions, and its 95 % interval over questions.
-
-    A question's score is its share of right runs; the interval is normal, from the spread of these scores. Raises
-    RecordError as `scores_by_id`.
-    """
+    """Mean accuracy of several runs over the same questions, and its 95 % interval over questions. Raises
+    RecordError as `scores_by_id`."""
     return share_interval(list(scores_by_id(reports).values()))
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, tuple[float, float]]:
-    """How much higher the first method scores, and the 95 % interval over questions of that difference.
-
-    `first`, `second`: scores in [0, 1] by question id. Raises RecordError where the questions are not the same.
-    """
+    """How much higher the first scores in [0, 1] are, and the 95 % interval over questions. Raises RecordError where
+    the questions are not the same."""
     _check_same_questions(first, "the first method", second, "the second one")
     return difference_interval([first[i] - second[i] for i in first])
 
@@ -192,7 +179,7 @@ def none_if_nan(value: float) -> float | None:
 
 
 def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -> None:
-    """Raises RecordError where files are not different runs over the same questions with known answers, `known` by id."""
+    """Raises RecordError where files are not runs over the same questions, whose known answers are `known` by id."""
     paths = [report.path for report in reports]
     if not known[0]:
         raise RecordError(f"{paths[0]}: no question with a known answer, so there is nothing to compare.")

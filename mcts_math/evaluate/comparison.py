@@ -92,7 +92,7 @@ def vote_row(
 
 
 def compare_rows(rows: Sequence[Row], pairs: Sequence[Sequence[str]]) -> list[JsonObject]:
-    """How far the first row of each pair of names, where both are there, is above the second, with the 95 % interval."""
+    """How far the first row of each pair, where both are there, is above the second one, with the 95 % interval."""
     scores = {row.name: row.scores for row in rows}
     found = []
     for first, second in pairs:

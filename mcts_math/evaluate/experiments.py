@@ -1,8 +1,4 @@
-"""Experiments: methods x seeds -> runs -> rows of a table, and differences between rows.
-
-Whoever has an experiment (`scripts/compare.py`, the rounds of self-training) performs its runs in its own way, each
-into the file that `Run.output` names; what is run and what is made of it is here.
-"""
+"""Experiments: methods x seeds -> runs, which whoever has an experiment performs in its own way -> rows of a table."""
 
 from __future__ import annotations
 

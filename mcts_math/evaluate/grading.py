@@ -14,10 +14,7 @@ T = TypeVar("T")
 
 
 class Grader:
-    """Compares answers in `num_workers` processes (None: one a core), as a context manager.
-
-    Results come in the order of the input, with a bounded number read ahead.
-    """
+    """Compares answers in so many processes (None: one a core), in the order of the input. Use as a context manager."""
 
     def __init__(self, num_workers: int | None = None) -> None:
         self._pool = CheckerPool(num_workers)

@@ -39,10 +39,8 @@ class Line:
 
 
 def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
-    """Streams the lines of a file. `react`: the candidate is the answer of the deepest node, not the first solution's.
-
-    Raises RecordError: a broken line, one without a tree, or a question that stands twice in the file.
-    """
+    """Streams the lines of a file; with `react` the candidate is the answer of the deepest node. Raises RecordError:
+    a line that is broken, without a tree, or of a question that stood before."""
     seen: set[str] = set()
     for where, task_id, record in records.read_results(path):
         if task_id in seen:

@@ -62,11 +62,8 @@ class Question:
 
 
 def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
-    """The questions of a results file whose method makes attempts; none where it begins with a line of another method.
-
-    `others`: a line of another method, such as MCTS, is taken for one attempt that cost what the line says. Raises
-    RecordError for a broken line, or attempts of no known form.
-    """
+    """The questions of a results file whose method makes attempts; none where it begins with a line of another
+    method. `others`: such a line, as of MCTS, is one attempt that cost what it says. Raises RecordError."""
     questions = []
     for where, name, record in read_results(path):
         method = _method_of(record)

@@ -63,11 +63,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def listen(host: str, port: int, has_key: bool) -> socket.socket:
-    """A socket that is bound, and takes no connection before there is a model.
-
-    Raises:
-        ConfigError: it can't be had, or would let others than this machine in without a key.
-    """
+    """A bound socket, not open yet. Raises ConfigError where it can't be had, or would let others in without a key."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if not has_key and not ipaddress.ip_address(address[0]).is_loopback:

@@ -44,11 +44,13 @@ class Writer:
     def last_chunk(self, solved: Solved) -> JsonObject:
         """What ends a stream: no choice, but what the search has found, and what it has cost where that was asked."""
         told = self._object("chat.completion.chunk", []) | {"search": self.search(solved)}
-        return told | ({"usage": usage(solved, self.chosen(solved.tree))} if self.order.wants_usage else {})
+        options = self.order.request.stream_options
+        wants_usage = options is not None and options.include_usage
+        return told | ({"usage": usage(solved, self.chosen(solved.tree))} if wants_usage else {})
 
     def chosen(self, tree: Tree) -> list[Node]:
         """The ends of the solutions that are choices. A chain is one, whatever it ended in; else there may be none."""
-        found = [tree.nodes[i] for i in tree.solutions[: self.order.num_choices]]
+        found = [tree.nodes[i] for i in tree.solutions[: self.order.request.n or 1]]
         return found or [tree.nodes[-1] if self.order.model.config.method.is_chain else tree.root]
 
     def search(self, solved: Solved) -> JsonObject:

@@ -84,12 +84,7 @@ def states_problem(record: Mapping[str, Any]) -> bool:
 
 
 def collect_tasks(records: Iterable[tuple[str, Any]]) -> list[Task]:
-    """Tasks from (where, task or record).
-
-    Raises:
-        TaskError: records without a question, with an answer of a wrong type, or with an id that stood before: a line
-            each, naming `where`, of the first ten.
-    """
+    """Tasks from (where, task or record). Raises TaskError: a line each, naming `where`, of the first ten faults."""
     tasks: list[Task] = []
     copies: Counter[str] = Counter()
     seen: dict[str, str] = {}
@@ -201,10 +196,8 @@ def answers_of(record: Mapping[str, Any], where: str = "record") -> tuple[str, .
 
 
 def final_answer(answer: str) -> str:
-    """What is accepted of an answer as data sets write it: behind `####`, without a unit in brackets.
-
-    Separators of thousands are dropped behind `####` only: elsewhere `1,234` may be a pair of coordinates.
-    """
+    """What is accepted of an answer as data sets write it: behind `####` (there without separators of thousands;
+    elsewhere `1,234` may be a pair), without a unit in brackets."""
     marked = marked_answer(answer)
     if marked:
         answer = marked.replace(",", "") if _THOUSANDS.fullmatch(marked) else marked

@@ -193,11 +193,8 @@ def written_by_model(step: str) -> int:
 def encode_files(
     encoder: Encoder, examples: Sequence[str | Path], pairs: Sequence[str | Path], max_length: int
 ) -> tuple[list[Item], DataReport]:
-    """All items that fit a row, and what became of the rest.
-
-    Raises:
-        RecordError: a broken line, one that the model's tokenizer or template can't show, or nothing that fits.
-    """
+    """All items that fit a row, and what became of the rest. Raises RecordError for a line that is broken or can't
+    be shown, or where nothing fits."""
     items: list[Item] = []
     report = DataReport()
     streams: tuple[tuple[str, Callable[[Any], Item], Iterator[Any]], ...] = (

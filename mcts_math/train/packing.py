@@ -1,8 +1,5 @@
-"""Rows of examples, and batches of rows.
-
-A row holds one example, or with packing several that don't see each other: positions start at 0 in each, which is how
-transformers tells packed sequences apart in every kind of attention. What fills a row up is one more such sequence.
-"""
+"""Rows of examples, and batches of rows. Packed sequences don't see each other: positions start at 0 in each, which
+is how transformers tells them apart in every kind of attention. What fills a row up is one more such sequence."""
 
 from __future__ import annotations
 
@@ -22,10 +19,8 @@ Rows: TypeAlias = list[list[Item]]
 
 
 def pack(items: Sequence[Item], max_length: int, seed: int) -> Rows:
-    """Fills rows of at most `max_length` tokens: the longest first, each into the fullest row that has room.
-
-    Items are shuffled before, so that rows of equal lengths don't depend on their order in the file alone.
-    """
+    """Fills rows of at most `max_length` tokens: the longest item first, in an order of its own for each seed, each
+    into the fullest row that has room."""
     order = np.random.default_rng(seed).permutation(len(items))
     ordered = sorted((items[i] for i in order), key=lambda item: -item.length)
     rows: Rows = []

@@ -1,8 +1,5 @@
-"""Stages of a long job: each is skipped when it is done, its inputs are the same and its output is still there.
-
-A finished stage leaves `.NAME.json` with the fingerprint of its inputs, which stands for its output in the inputs of
-later stages, with the files that it made, and with what it cost.
-"""
+"""Stages of a long job: skipped where they are done with the same inputs, as `.NAME.json` says, and their output is
+still there."""
 
 from __future__ import annotations
 
@@ -35,11 +32,8 @@ def run_stage(
 
     Args:
         inputs: all that its output depends on, as JSON can write it.
-        outputs: names of the files and folders that it makes in `folder`, where its mark stands too.
+        outputs: names of the files and folders that it makes in `folder`. RecordError is raised where one is missing.
         work: makes them; whatever it raises leaves the stage undone.
-
-    Raises:
-        RecordError: the work left out an output, or the mark can't be written.
     """
     fingerprint = fingerprint_of(inputs)
     if finished(folder, name) == fingerprint:
@@ -74,7 +68,7 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
+        while block := file.read(1 << 20):  # hashlib.file_digest needs Python 3.11
             digest.update(block)
     return digest.hexdigest()
 

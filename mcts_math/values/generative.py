@@ -24,18 +24,14 @@ _PLACES: Final = re.compile(r"\{question\}|\{solution\}")  # filled at once: a q
 
 
 class GenerativeScorer:
-    """Scores whole solutions, or what there is of them, by one token of a chat model. Closes its client."""
+    """Scores solutions, as far as they go, by one token of a chat model. Closes its client."""
 
     def __init__(self, client: Client, name: str, options: GenrmOptions) -> None:
         self._client, self._name, self._options = client, name, options
 
     @classmethod
     def connect(cls, client: Client, options: GenrmOptions) -> GenerativeScorer:
-        """Asks what the server serves, and the model one question; this blocks.
-
-        Raises:
-            EngineError: the server can't be reached, does not have the model, or tells no log-probabilities.
-        """
+        """Asks what the server serves, and the model one question; this blocks. Raises EngineError."""
         scorer = cls(client, str(find_card(client, options.model)["id"]), options)
         try:
             reply = client.post_now("chat/completions", scorer._body("How much is 1 + 1?", "1 + 1 is 2."))
@@ -46,12 +42,8 @@ class GenerativeScorer:
         return scorer
 
     async def score(self, question: str, steps: tuple[str, ...]) -> Scores:
-        """One score of all steps together.
-
-        Raises:
-            RefusedError: the server refuses the solution, or neither word is among the likely ones.
-            EngineError: it can't be reached, or tells no log-probabilities.
-        """
+        """One score of all steps together. Raises RefusedError where the solution is refused or neither word is
+        likely; else EngineError."""
         solution = "\n".join(steps)
         for text in (question, solution):
             require_text(text)

@@ -1,8 +1,5 @@
-"""How each family of reward models reads a question and steps: text, tokens, and the places that are scored.
-
-A layout is made of a tokenizer, and refuses one that lacks its marks. What a policy writes can't move a place: places
-are where the layout itself put its marks, not where such a mark stands in the text.
-"""
+"""How each family of reward models reads a question and steps. Places to be scored are where the layout put its
+marks: what a policy writes can't move one."""
 
 from __future__ import annotations
 
@@ -64,10 +61,8 @@ def _qwen(tokenizer: Any, separator: str) -> Layout:
 
 
 def _skywork(tokenizer: Any, separator: str) -> Layout:
-    """Skywork-o1-Open-PRM: the question and a line break, then each step and a line break; no chat template.
-
-    sigmoid(w·h + b) by the weights `v_head` at the last token of each step.
-    """
+    """Skywork-o1-Open-PRM: question, line break, then each step and a line break; sigmoid(w·h + b) by the weights
+    `v_head` there."""
     mark = _only_token(tokenizer, separator)
 
     def encode(question: str, steps: Sequence[str]) -> Encoded:
@@ -81,10 +76,8 @@ def _skywork(tokenizer: Any, separator: str) -> Layout:
 
 
 def _shepherd(tokenizer: Any, separator: str) -> Layout:
-    """Math-Shepherd (arXiv 2312.08935): the question, then the steps, each with the tag ` ки` behind it.
-
-    At each tag the model says the next word: softmax over the logits of `+` and `-`.
-    """
+    """Math-Shepherd (arXiv 2312.08935): the question, then the steps, each with the tag ` ки` behind it. Softmax
+    over the logits of `+` and `-` there."""
     tag = " " + separator.strip()
     mark = _last_token(tokenizer, "a" + tag, len(tag) - 1, "separator")
 
@@ -173,15 +166,10 @@ def _render(tokenizer: Any, turns: list[dict[str, str]], *, answer: bool = False
 
 
 def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prompt: bool = False) -> Encoded:
-    """The tokens of a text, and the places of the tokens that hold some of its characters.
+    """The tokens of a text, and the places of the tokens that hold the characters at `ends` (ascending).
 
-    Args:
-        ends: positions of characters, ascending.
-        mark: the token that holds each of them.
-        as_prompt: with the special tokens that the tokenizer adds to plain text; a rendered conversation has its own.
-
-    Raises:
-        RefusedError: one of these is not the mark: the tokenizer has joined it with its neighbours.
+    `as_prompt` adds the tokenizer's special tokens, which a rendered conversation has. Raises RefusedError where one at
+    a place is not the mark: the tokenizer has joined it with its neighbours.
     """
     require_text(text)
     found = tokenizer(text, add_special_tokens=as_prompt, return_offsets_mapping=True)

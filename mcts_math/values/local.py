@@ -31,9 +31,8 @@ _Solution: TypeAlias = tuple[str, tuple[str, ...]]
 class LocalScorer:
     """Scores solutions: those that wait together in one padded pass, all steps of a solution at once.
 
-    Args:
-        backbone: gives last hidden states [B, T, H]; attends to earlier tokens only.
-        max_batch_tokens: most tokens of a pass, padding included, unless one solution alone has more.
+    `backbone` gives last hidden states [B, T, H], and attends to earlier tokens only. A pass has `max_batch_tokens` at
+    most, padding included, unless one solution alone has more.
     """
 
     def __init__(self, backbone: Any, head: Head, layout: Layout, context_length: int, max_batch_tokens: int) -> None:
@@ -98,12 +97,8 @@ class LocalScorer:
 
 
 def load_local(checkpoint: Checkpoint, layout: Layout, options: ModelOptions) -> LocalScorer:
-    """Loads a reward model. The layout, how it reads, says which head it has.
-
-    Raises:
-        CheckpointError: it can't be loaded, or lacks weights.
-        EngineError: there is no such device or dtype.
-    """
+    """Loads a reward model. Raises CheckpointError: it can't be loaded, or lacks weights; EngineError: no such
+    device or dtype."""
     folder, chosen = checkpoint.folder, choose_device(options.device)
     backbone, head = _load(folder, layout, choose_dtype(options.dtype, chosen))
     _require_causal(backbone, folder)

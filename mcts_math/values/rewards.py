@@ -18,9 +18,8 @@ _Key = tuple[str, tuple[str, ...]]  # a question, and steps to and with the scor
 class RewardModel:
     """Values of partial solutions by a scorer: v = 2p - 1, where p aggregates the scores of the steps.
 
-    A step's score depends on what stands before it alone. So it is kept, and a partial solution whose steps have all
-    been scored costs nothing; one that is being scored is waited for. A question without steps has p = 1/2, which is
-    v = 0: there is nothing to score.
+    A step's score depends on what stands before it alone, so it is kept; one that is being scored is waited for. A
+    question without steps has v = 0.
 
     Args:
         scorer: scores steps; closed with this.
@@ -33,17 +32,15 @@ class RewardModel:
         self._turns: WeakValueDictionary[PartialSolution, asyncio.Lock] = WeakValueDictionary()
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
-        """The value of the partial solution that a request tells; None where it is too long for the scorer.
-
-        Raises:
-            EngineError: the request tells none, or the scorer can't be asked or answers nonsense.
-            RefusedError: this solution alone can't be scored.
-        """
+        """The value of a partial solution; None where it is too long for the scorer. Raises RefusedError: this
+        solution alone can't be scored; EngineError: none can."""
         if request.partial is None:
             raise EngineError("a reward model was asked for a value without `partial`, the question and its steps")
-        partial = self._as_read(request.partial)
+        partial = request.partial
         if not partial.steps:
             return Evaluation(0.0)
+        if self._whole:
+            partial = PartialSolution(partial.question, ("\n".join(partial.steps),))
         async with self._turns.setdefault(partial, asyncio.Lock()):
             scores, num_tokens = self._find(partial), 0
             if scores is None:
@@ -57,10 +54,6 @@ class RewardModel:
     async def close(self) -> None:
         """Closes the scorer."""
         await self._scorer.close()
-
-    def _as_read(self, partial: PartialSolution) -> PartialSolution:
-        joined = ("\n".join(partial.steps),) if partial.steps else ()
-        return PartialSolution(partial.question, joined) if self._whole else partial
 
     def _find(self, partial: PartialSolution) -> tuple[float, ...] | None:
         """The scores of all steps, where all are kept."""

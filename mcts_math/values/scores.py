@@ -42,12 +42,8 @@ def aggregate(scores: Sequence[float], how: Aggregate) -> float:
 
 
 def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[float, ...]:
-    """The scores, where they are one for each step and probabilities. `source`: who gave them, for messages.
-
-    Raises:
-        EngineError: too few or too many, or one outside [0, 1]: nothing that `source` says can be trusted.
-        RefusedError: one is NaN; other solutions may be fine.
-    """
+    """The scores, where there is one for each step. Raises EngineError naming `source`: another number, or one
+    outside [0, 1]; RefusedError: one is NaN."""
     if len(scores) != num_steps:
         raise EngineError(f"{source} gave {len(scores)} scores for {num_steps} steps; it must give one for each")
     for score in scores:

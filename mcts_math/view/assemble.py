@@ -31,10 +31,8 @@ DATA: Final = "<!-- data -->"
 
 @lru_cache(maxsize=2)
 def page(*, served: bool) -> tuple[str, str, str]:
-    """The page in three parts: data that the script needs at once goes behind the first, the trees behind the second.
-
-    Where it is `served` it may connect to where it came from; else to nothing at all.
-    """
+    """The page in three parts: data that the script needs at once goes behind the first, the trees behind the
+    second. Only where it is `served` it may connect, to where it came from."""
     notice = (_MATHS / "LICENSE").read_text(encoding="utf-8").replace("*/", "")
     maths = f"/*! KaTeX\n{notice}*/\n" + (_MATHS / "katex.min.js").read_text(encoding="utf-8").strip()
     fonts = _FONT.sub(_font, (_MATHS / "katex.min.css").read_text(encoding="utf-8").strip())

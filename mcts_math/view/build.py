@@ -1,7 +1,4 @@
-"""One self-contained HTML file from results files: the list at its head, the trees behind it in compressed chunks.
-
-The page draws its list before the browser has read the trees, and unpacks one chunk when a question is opened.
-"""
+"""One self-contained HTML file from results files: the list at its head, the trees behind it in compressed chunks."""
 
 from __future__ import annotations
 
@@ -31,18 +28,9 @@ _CHUNK_BYTES: Final = 1 << 19
 def build_page(
     results: str | Path, than: str | Path | None, output: str | Path, *, c_puct: float | None = None, workers: int = 0
 ) -> JsonObject:
-    """Writes the page of one results file, or of two that are compared; it is there whole or not at all.
-
-    Args:
-        c_puct: weight of exploration that PUCT is shown with; None: as the file's run had it.
-        workers: processes that judge answers of lines without a verdict; 0: one a core.
-
-    Returns:
-        What was written: `questions` (a list, of each file), `nodes` and `bytes`.
-
-    Raises:
-        RecordError: a line that can't be read, or an output that can't be written.
-    """
+    """Writes the page of one results file, or of two that are compared; returns the numbers of `questions` (a list),
+    `nodes` and `bytes`. `c_puct` is shown in PUCT; None: as the run had it. `workers` judge answers of lines without
+    a verdict; 0: one a core. Raises RecordError."""
     paths = [Path(results), *([] if than is None else [Path(than)])]
     for path in paths:
         if is_same_file(path, output):

@@ -48,10 +48,8 @@ class Follower:
         self._reading = _Reading()
 
     def news(self, reading: int, seen: int) -> JsonObject:
-        """What a page has not seen that has `seen` entries of a reading: all of it, where another one has begun since.
-
-        Raises RecordError where the file, or what stands beside it, can't be read.
-        """
+        """What a page has not seen that has `seen` entries of a reading: all, where another one has begun since.
+        Raises RecordError."""
         self._read_on()
         now = self._reading
         first = seen if reading == now.number else 0

@@ -43,10 +43,7 @@ class Question:
 
 
 def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Question:
-    """What the page shows of a line, ours or a published one. Raises RecordError where it holds no whole tree.
-
-    `task_id`: see `record.id_of`.
-    """
+    """What the page shows of a line, ours or a published one. Raises RecordError where it holds no whole tree."""
     tree = records.record_to_tree(record, where)
     error = records.error_of(record)
     chosen_here = not records.has_solutions(record) and not error

@@ -41,10 +41,8 @@ _HEADERS: Final = {
 
 
 class PageServer:
-    """Serves the page of a results file, and of one that it is compared with, as a context manager.
-
-    Port 0 takes a free one. Raises RecordError where the port is taken.
-    """
+    """Serves the page of one or two files, as a context manager; port 0 takes a free one. Raises RecordError: it is
+    taken."""
 
     def __init__(self, followers: Sequence[Follower], port: int) -> None:
         self._followers = followers
@@ -125,10 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def dashboard(output: Path, port: int) -> Iterator[str]:
-    """Serves the page of a results file from a thread, while the run that writes it goes on; yields its address.
-
-    The file need not be there yet. `port` and error: as of `PageServer`.
-    """
+    """Serves the page of a file, which need not be there yet, from a thread while a run writes it; yields its
+    address."""
     with Grader(1) as grader, PageServer([Follower(output, grader)], port) as server:
         thread = threading.Thread(target=server.run, name="dashboard", daemon=True)
         thread.start()
