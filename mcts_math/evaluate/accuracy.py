@@ -46,10 +46,8 @@ class Tally:
         return wilson_interval(self.correct, self.total)
 
     def to_json(self) -> JsonObject:
-        if not self.total:
-            return {"correct": 0, "total": 0, "accuracy": None, "interval": None}
-        low, high = self.interval
-        return {"correct": self.correct, "total": self.total, "accuracy": self.accuracy, "interval": [low, high]}
+        accuracy, interval = (self.accuracy, list(self.interval)) if self.total else (None, None)
+        return {"correct": self.correct, "total": self.total, "accuracy": accuracy, "interval": interval}
 
 
 @dataclass(slots=True)
@@ -113,13 +111,9 @@ class Report:
 def evaluate_file(
     path: str | Path, grader: Grader, *, react: bool = False, top_k: int = 1, keep: bool = False
 ) -> Report:
-    """Evaluates one file. Raises RecordError as `read_lines`.
-
-    Args:
-        react: take the answer of the deepest node instead of the first solution.
-        top_k: also vote over the first k solutions of each line (k > 1).
-        keep: keep the first answer, the verdict and the vote of every question, for votes and means over several files.
-    """
+    """Evaluates one file. `react` takes the answer of the deepest node, `top_k` also votes over the first k > 1
+    solutions of each line, `keep` keeps answers, verdicts and votes by question, for several files. Raises
+    RecordError as `read_lines`."""
     report = Report(str(path))
     if top_k > 1:
         ahead, again = tee(line for line in read_lines(path, react=react) if line.golds)

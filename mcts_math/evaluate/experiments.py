@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 
 from mcts_math.config import Config, load_config
 from mcts_math.errors import ConfigError
-from mcts_math.evaluate.accuracy import Tally, evaluate_file, mean_over_files, scores_by_id, votes_by_id
-from mcts_math.evaluate.comparison import Row, mean_row, vote_row
+from mcts_math.evaluate.accuracy import Tally, evaluate_file, scores_by_id, votes_by_id
+from mcts_math.evaluate.comparison import Row, make_row
 from mcts_math.evaluate.grading import Grader
 from mcts_math.settings import Integer, Settings
 
@@ -111,18 +111,16 @@ def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -
     for name, method in methods.items():
         paths = [run_path(folder, name, seed) for seed in method.seeds]
         reports = [evaluate_file(path, grader, top_k=max(method.top, 1), keep=True) for path in paths]
-        accuracies = [report.top1.accuracy for report in reports]
-        rows.append(mean_row(name, *mean_over_files(reports), accuracies, reports, scores=scores_by_id(reports)))
+        rows.append(make_row(name, reports, scores_by_id(reports)))
         if method.top:
-            scores = scores_by_id(reports, votes=True)
-            tallies = [report.majority for report in reports]
-            rows.append(vote_row(_top_name(name, method), tallies, reports, scores=scores))
+            majorities = [report.majority for report in reports]
+            rows.append(make_row(_top_name(name, method), reports, scores_by_id(reports, votes=True), majorities))
         if method.vote:
             starts = range(0, len(reports) - method.vote + 1, method.vote)
             votes = [votes_by_id(reports[first : first + method.vote], grader) for first in starts]
             scores = {i: sum(vote[i] for vote in votes) / len(votes) for i in votes[0]}
             tallies = [Tally.of(vote.values()) for vote in votes]
-            rows.append(vote_row(_vote_name(name, method), tallies, reports, share=method.vote, scores=scores))
+            rows.append(make_row(_vote_name(name, method), reports, scores, tallies, method.vote))
     return rows
 
 

@@ -1,8 +1,5 @@
-"""What evaluation needs of a line of results: ours, an earlier one of ours, or a published one.
-
-Only keys that a run has written are taken for results; a user's column of such a name is under `input`
-(`tasks.task.RUN_KEYS`), and in a line that no run of ours made it is not believed.
-"""
+"""What evaluation needs of a line of results: ours, an earlier one of ours, or a published one, whose columns are
+the user's."""
 
 from __future__ import annotations
 

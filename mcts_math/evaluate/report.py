@@ -56,7 +56,6 @@ class Summary:
         return "\n".join(parts)
 
     def to_json(self) -> JsonObject:
-        """The same as data."""
         data: JsonObject = {"files": [self._file(report) for report in self.reports]}
         if self.votes is not None:
             mean, bounds = mean_over_files(self.reports)

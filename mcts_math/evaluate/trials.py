@@ -1,9 +1,8 @@
 """Accuracy against budget, from the attempts in results files: pass@k, Maj@k, and the same against tokens and seconds.
 
-pass@k reads the verdict of the ground truth on every attempt: it tells what a perfect judge would gain. Of independent
-attempts that were all made it is the unbiased estimate of the HumanEval paper (arXiv 2107.03374, section 2.1); of a
-method that stops at its first success, or whose attempts build on each other, the share of questions solved within k.
-Maj@k looks at answers only. Attempts without an answer are not counted in k, but cost what they cost.
+pass@k tells what a perfect judge would gain. Of independent attempts that were all made it is the unbiased estimate of
+the HumanEval paper (arXiv 2107.03374, section 2.1); else the share of questions solved within k. Maj@k looks at answers
+only. Attempts without an answer are not counted in k, but cost what they cost.
 """
 
 from __future__ import annotations

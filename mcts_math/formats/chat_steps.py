@@ -21,7 +21,6 @@ from mcts_math.step import Draft
 
 
 def make_chat_steps(options: FormatOptions) -> ChatFormat:
-    """The format under some options."""
     delim = options.step_delim or "\n\n"
     search_thoughts = options.search_thoughts
     return ChatFormat(

@@ -148,7 +148,6 @@ def _in_tags(step: Step, thoughts: Sequence[str]) -> str:
 
 
 def _read_prompt(given: str | None) -> tuple[str, str]:
-    """Instructions and suffix."""
     path = _BUNDLED / "instructions.txt" if given is None else Path(given)
     remedy = "Leave prompt_path out for the bundled text."
     if path.suffix != ".json":

@@ -72,6 +72,5 @@ class Follower:
 
 
 def describe(tree: Tree) -> str:
-    """How far a search is."""
     depth = max(node.depth for node in tree.nodes)
     return f"{len(tree.nodes) - 1} steps tried, depth {depth}, {len(tree.solutions_in(tree.nodes))} answers"

@@ -24,7 +24,6 @@ _NEEDED: Final = ("fastapi", "uvicorn", "prometheus_client")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serves until it is told to end. Raises MctsMathError."""
     args = parse(argv)
     for package in _NEEDED:
         require_package(package, "the service", "serve", ConfigError)
@@ -40,7 +39,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments."""
     parser = make_parser(
         "Serve searches by OpenAI's chat protocol, each config as a model.\n"
         f"The variable {KEY_VARIABLE} holds the key that requests must bear; without it only this machine is served.",

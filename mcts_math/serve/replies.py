@@ -28,7 +28,6 @@ class Writer:
     created: int = field(default_factory=lambda: int(time.time()))  # when, seconds since 1970
 
     def completion(self, solved: Solved) -> JsonObject:
-        """The whole reply."""
         ends = self.chosen(solved.tree)
         choices = [
             {"index": i, "message": self._message(solved.tree, end), "logprobs": None, "finish_reason": reason(solved)}
@@ -37,7 +36,6 @@ class Writer:
         return self._object("chat.completion", choices) | {"usage": usage(solved, ends), "search": self.search(solved)}
 
     def chunk(self, delta: JsonObject, index: int = 0, finish_reason: str | None = None) -> JsonObject:
-        """A part of a streamed reply."""
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return self._object("chat.completion.chunk", [choice])
 
@@ -54,7 +52,6 @@ class Writer:
         return found or [tree.nodes[-1] if self.order.model.config.method.is_chain else tree.root]
 
     def search(self, solved: Solved) -> JsonObject:
-        """What the search has found."""
         tree, config, form = solved.tree, self.order.model.config, self.order.model.expansion.format
         tags = {node.id: tag for tag, node in tree.tags()}
         ends = [tree.nodes[i] for i in tree.solutions]
@@ -119,5 +116,4 @@ def error(refused: Refused) -> JsonObject:
 
 
 def event(data: JsonObject) -> bytes:
-    """A server-sent event."""
     return b"data: " + dump_line(data) + b"\n"

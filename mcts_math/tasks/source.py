@@ -38,7 +38,6 @@ class Source:
 
     @property
     def stem(self) -> str:
-        """A short name, for the names of files."""
         if self.path is None:
             return f"{self.name}-{self.split}" if self.split else self.name
         stem = Path(self.path.name.removesuffix(".gz")).stem

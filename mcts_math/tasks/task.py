@@ -1,10 +1,8 @@
 """A task: one question, known by its id, never by its text.
 
-The id is the record's own `id` where it has one. Else it derives from the question's text, so that it stays the same
-when a file is cut, shuffled or merged; equal questions are numbered in file order and each keeps its own result.
-
-A line of results is the user's record with keys of ours beside (`RUN_KEYS`). A column of the user's that has such a
-name is kept under `input`, so that it is never taken for a result and comes back whole.
+The id is the record's own, or derives from the question's text, so that it stays the same when a file is cut, shuffled
+or merged; equal questions are numbered. A line of results is the user's record with keys of ours beside (`RUN_KEYS`); a
+column of the user's that has such a name is kept under `input`.
 """
 
 from __future__ import annotations
@@ -64,7 +62,6 @@ class Task:
 
     @property
     def chat_question(self) -> str:
-        """The question as a conversation asks it."""
         return f"{self.question}\n\n{self.instruction}" if self.instruction else self.question
 
     @property
@@ -175,10 +172,7 @@ def result_columns(record: Mapping[str, Any]) -> JsonObject:
 
 
 def answers_of(record: Mapping[str, Any], where: str = "record") -> tuple[str, ...]:
-    """Accepted answers of a record: its `answer`, a string, a number or a list of these; () where absent or NaN.
-
-    Of a worked solution in the form of GSM8K the answer is what follows `####`.
-    """
+    """Accepted answers of a record: its `answer`, a string, a number or a list of these; () where absent or NaN."""
     answer = record.get("answer")
     values = answer if isinstance(answer, list) else [answer]
     found = []

@@ -1,9 +1,6 @@
-"""Training examples: right and wrong solutions of a tree, every step with its Q value (SPEC A9). Pure functions.
-
-An example's text is its prompt and the texts of its steps; where a step ends, the search reads its value. The last
-step's Q is its reward. A step without text of its own, such as a few-shot step of thought alone, is part of the step
-after it, and so is its Q.
-"""
+"""Training examples: right and wrong solutions of a tree, every step with its Q value (SPEC A9), the last one's its
+reward. A step without text of its own, such as a few-shot step of thought alone, is part of the step after it, and
+so is its Q."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """What a learned optimiser and its baselines are trained on: attempts with their verdict, and the gold solution.
 
-A line of a feedback file is an attempt: {id, question, attempt, feedback, verdict, solution}, where `question` is the
-prompt, `attempt` the prompt that the attempt has made of it, `feedback` what is said to it, and `solution` what should
-have been written. A line without `attempt` is a question with its solution alone, which the baselines learn from, too.
+A line of a feedback file is a `Feedback`; one without `attempt` is a question with its solution alone, for baselines.
 """
 
 from __future__ import annotations
@@ -86,13 +84,9 @@ def feedback_of(
     own: bool = False,
     chosen: Container[str] | None = None,
 ) -> Iterator[Feedback]:
-    """The attempts in a results file of a method that makes attempts; adds to the counts.
-
-    Args:
-        max_tokens: of a step: one that is as long did not end by itself.
-        own: where the data set has no solution, the first right attempt stands for it; else RecordError is raised.
-        chosen: ids of the questions that are asked for; None: all.
-    """
+    """The attempts in a results file of a method that makes attempts. One with a step of `max_tokens` did not end by
+    itself. `own`: where the data set has no solution, the first right attempt stands for it, else RecordError is
+    raised. `chosen`: ids of the questions that are asked for; None: all."""
     for where, record in read_records(trees):
         if chosen is not None and record.get("id") not in chosen:
             continue

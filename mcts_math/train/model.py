@@ -1,8 +1,6 @@
-"""A causal language model and its value head as one module, whose forward pass gives the sums of the losses.
-
-The policy's own output layer is applied to the tokens that are learned only. Where trying it once tells that the model
-scales or caps its logits afterwards, the whole model is run instead.
-"""
+"""A causal language model and its value head as one module, whose forward pass gives the sums of the losses. The
+output layer is applied to learned tokens only, unless a trial tells that the model scales or caps its logits
+afterwards."""
 
 from __future__ import annotations
 
@@ -91,7 +89,6 @@ class PolicyWithValue(nn.Module):
         return self._run(input_ids, position_ids, torch.empty(0, dtype=torch.long, device=input_ids.device))[0]
 
     def value_head(self, state: dict[str, Tensor]) -> ValueHead:
-        """The head of a state dict of this module."""
         return ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])
 
     def _run(self, input_ids: Tensor, position_ids: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,12 +42,9 @@ def pack(items: Sequence[Item], max_length: int, seed: int) -> Rows:
 
 @dataclass(slots=True)
 class Collator:
-    """Rows -> a batch of tensors [B, T], T a multiple of `pad_multiple`, and the ids of the examples in it.
-
-    Keys: input_ids, position_ids, labels (IGNORED where there is nothing to learn), value_targets with value_mask, and
-    preference: +k at the last token of the better step of pair k, -k at the worse one's, 0 elsewhere; k from 1 on, over
-    the whole batch.
-    """
+    """Rows -> a batch of tensors [B, T], T a multiple of `pad_multiple`, and the ids of the examples in it:
+    input_ids, position_ids, labels (or IGNORED), value_targets with value_mask, and preference: +k at the last token
+    of the better step of pair k, -k at the worse one's, 0 elsewhere; k from 1 on, over the whole batch."""
 
     pad_id: int
     pad_multiple: int = 64

@@ -50,11 +50,9 @@ class Plan:
         self.runs(1)
 
     def round(self, number: int) -> Path:
-        """The folder of a round."""
         return round_folder(self.folder, number)
 
     def checkpoint(self, number: int) -> str:
-        """The checkpoint that a round makes."""
         return str(self.round(number) / "checkpoint")
 
     def search(self, number: int) -> Config:
@@ -74,7 +72,6 @@ class Plan:
         return config
 
     def training(self, number: int) -> TrainConfig:
-        """The training of a round."""
         entry = _entry(self.config.train, number)
         examples = [str(self.round(n) / "examples.jsonl") for n in [*self.earlier_examples(number), number]]
         settings = load_settings(TrainConfig, entry.config).model_dump(exclude_unset=True) | entry.overrides

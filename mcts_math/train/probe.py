@@ -1,9 +1,6 @@
-"""A value head for a model that stays as it is, fitted to its last hidden states at the ends of steps.
-
-v = tanh(w·h + b) equals 2p - 1 where p = sigmoid(2(w·h + b)), so a logistic regression of p = (Q + 1)/2 gives w and b.
-One pass over the examples without gradients, then a problem of H numbers: minutes where a training takes hours. In a
-training the head moves by the learning rate a step, whatever the scale of h; here features are standardised first.
-"""
+"""A value head for a model that stays as it is, fitted to its last hidden states at the ends of steps: v = tanh(w·h
++ b) equals 2p - 1 where p = sigmoid(2(w·h + b)), so a logistic regression of p = (Q + 1)/2 gives w and b. Features
+are standardised, as in a training the head moves by the learning rate whatever the scale of h."""
 
 from __future__ import annotations
 

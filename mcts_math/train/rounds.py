@@ -6,12 +6,9 @@
     OUTPUT/round_1/examples.jsonl  checkpoint/  eval/  summary.json
     OUTPUT/summary.md  *.png                       tables and figures, which grow with the rounds
 
-A stage is skipped when its output is complete and was made from the same inputs (`.STAGE.json` holds their
-fingerprint); the search redoes unfinished slices only, and the training goes on from its last state.
-
-Round 1 searches without values: the base has no value head yet, and a fresh one would back up noise. A leaf then counts
-0, and only the rewards of answers tell steps apart. Published: the fresh head's values are backed up, which
-`first_round_values: true` does.
+A stage that is done is skipped (`stages`); the search redoes unfinished slices only, and the training goes on from its
+last state. Round 1 searches without values, as a fresh head would back up noise: a leaf counts 0. Published: the fresh
+head's values are backed up (`first_round_values: true`).
 """
 
 from __future__ import annotations
@@ -78,7 +75,6 @@ class Rounds:
     # Stages. Each returns the fingerprint of what it made.
 
     def _base(self) -> str:
-        """Checkpoint 0."""
         source = checkpoints.obtain(self.config.base_model)
         files = sorted({file for pattern in (*WEIGHTS, "config.json") for file in source.folder.glob(pattern)})
         facts = {"files": {file.name: file_digest(file) for file in files}, "seed": self.config.seed}
@@ -86,7 +82,6 @@ class Rounds:
         return self._stage(0, "base", facts, ["checkpoint"], lambda: _make_base(source, folder, self.config.seed))
 
     def _search(self, number: int, checkpoint: str) -> str:
-        """Trees over this round's training questions."""
         config, folder = self.plan.search(number), self.plan.round(number) / "trees"
         slices = [
             Slice.make(
@@ -116,7 +111,6 @@ class Rounds:
         return self._stage(number, "examples", facts, ["examples.jsonl", "pairs.jsonl", "examples.json"], make)
 
     def _train(self, number: int, examples: str) -> str:
-        """Checkpoint `number`."""
         config, start = self.plan.training(number), self.plan.start(number)
         earlier = [finished(self.plan.round(n), "examples") for n in self.plan.earlier_examples(number)]
         facts = {

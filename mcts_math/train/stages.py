@@ -28,13 +28,9 @@ def run_stage(
     work: Callable[[], None],
     announce: Callable[[], None] = lambda: None,
 ) -> str:
-    """Runs a stage unless it is done; returns the fingerprint of its inputs.
-
-    Args:
-        inputs: all that its output depends on, as JSON can write it.
-        outputs: names of the files and folders that it makes in `folder`. RecordError is raised where one is missing.
-        work: makes them; whatever it raises leaves the stage undone.
-    """
+    """Runs a stage unless it is done; returns the fingerprint of its inputs, which are all that its output depends
+    on, as JSON can write it. Raises RecordError where `work` does not make the `outputs`, files and folders in
+    `folder`."""
     fingerprint = fingerprint_of(inputs)
     if finished(folder, name) == fingerprint:
         return fingerprint
@@ -68,7 +64,7 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):  # hashlib.file_digest needs Python 3.11
+        while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
 

@@ -101,7 +101,6 @@ def _make_trainer(
 
 
 def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, DataReport]:
-    """The training data as rows of tokens."""
     tokenizer = load_tokenizer(source.folder)
     if source.context_length is not None and config.max_length > source.context_length:
         raise ConfigError(

@@ -1,9 +1,6 @@
-"""The loop of `scripts/train_optune.py`: examples, gradients summed over a step, states to go on from.
-
-One example is computed at a time, as published. What it draws (dropout) depends on its place in the training alone, and
-the moments of a rule take in examples in their order: so a run that was stopped, or that has several processes, goes
-the same way, but for the rounding of the gradients' sum. A step that is not finite is dropped and counted.
-"""
+"""The loop of `scripts/train_optune.py`. One example is computed at a time, as published. What it draws (dropout)
+depends on its place in the training alone, and the moments of a rule take in examples in their order: so a run that
+was stopped, or that has several processes, goes the same way, but for the rounding of the gradients' sum."""
 
 from __future__ import annotations
 
@@ -93,7 +90,6 @@ class _Training:
 
     @classmethod
     def begin(cls, config: TuningConfig, source: Checkpoint, work: Path, tell: Callable[[str], None]) -> _Training:
-        """Loads model and examples."""
         arguments = HFArguments(dtype=config.dtype, device=own_device(config.device))
         model = load_model(str(source.path), arguments, need_value=False)
         length = min(config.max_length, model.context_length)
@@ -112,7 +108,6 @@ class _Training:
         return self.config.epochs * self.steps_per_epoch
 
     def run(self) -> None:
-        """All steps that are left."""
         progress, config = self.progress, self.config
         while progress.step < self.num_steps:
             batch = self._batch(progress.step)
@@ -134,7 +129,6 @@ class _Training:
                 self._save()
 
     def load(self, state: Path) -> None:
-        """Goes on from a state."""
         content = torch.load(state / _WEIGHTS, map_location="cpu", weights_only=True)
         self.learner.load(content["learner"])
         self._optimizer.load_state_dict(content["optimizer"])

@@ -11,8 +11,7 @@ from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import ValueModel
 from mcts_math.values import spec
-from mcts_math.values.rewards import RewardModel
-from mcts_math.values.scores import Scorer
+from mcts_math.values.rewards import RewardModel, Scorer
 
 if TYPE_CHECKING:
     from mcts_math.engine.openai.client import Client
@@ -56,7 +55,6 @@ def _load_scorer(options: spec.ScorerOptions) -> ValueModel:
 
 
 def _load_genrm(options: spec.GenrmOptions) -> ValueModel:
-    """A generative verifier. Raises EngineError."""
     from mcts_math.values.generative import GenerativeScorer
 
     scorer = _connect(options, lambda client: GenerativeScorer.connect(client, options))

@@ -16,7 +16,7 @@ from mcts_math.engine.openai.replies import checked, parse_usage, reading
 from mcts_math.engine.openai.server import find_card
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.values.scores import Scores
+from mcts_math.values.rewards import Scores
 from mcts_math.values.servers import post_solution
 from mcts_math.values.spec import GenrmOptions
 
@@ -54,7 +54,6 @@ class GenerativeScorer:
             return Scores((self._read(reply),), parse_usage(reply)[0] + 1)
 
     async def close(self) -> None:
-        """Closes the connections."""
         await asyncio.to_thread(self._client.close)
 
     def _body(self, question: str, solution: str) -> dict[str, Any]:

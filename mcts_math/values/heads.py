@@ -15,11 +15,8 @@ from mcts_math.errors import CheckpointError
 
 
 class Head(nn.Module):
-    """Linear layers with ReLU between them, and what makes a probability of their result.
-
-    `layers` are (weight [out, in], bias [out] or None); the last `out` is 2 for two labels, of which `good` is the good
-    one, else 1, which is one logit (`good` is None).
-    """
+    """Linear layers, (weight [out, in], bias [out] or None), with ReLU between them, and what makes a probability of
+    their result: two labels of which `good` is the good one, or one logit (None)."""
 
     def __init__(self, layers: Sequence[tuple[Tensor, Tensor | None]], good: int | None) -> None:
         super().__init__()

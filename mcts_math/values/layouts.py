@@ -37,11 +37,8 @@ class Layout:
 
 
 def _qwen(tokenizer: Any, separator: str) -> Layout:
-    """Qwen2.5-Math-PRM (arXiv 2501.07301): the model's chat template, and `<extra_0>` behind each step of the reply.
-
-    P(label 1) by softmax over two labels at each `<extra_0>`. Models for token classification that were trained in the
-    same way may have another mark (`separator`).
-    """
+    """Qwen2.5-Math-PRM (arXiv 2501.07301): the model's chat template, and `<extra_0>` (`separator`) behind each step
+    of the reply; softmax over two labels there, of which label 1 is the good one."""
     mark = _only_token(tokenizer, separator)
     _require_template(tokenizer)
 
@@ -92,11 +89,8 @@ def _shepherd(tokenizer: Any, separator: str) -> Layout:
 
 
 def _rlhflow(tokenizer: Any, separator: str) -> Layout:
-    """RLHFlow's reward models: a conversation in which the user says a step and the assistant answers `+` or `-`.
-
-    The first step follows the question in one turn. Each place is the token before the answer, where it is predicted:
-    softmax over the logits of `+` and `-`. Of an outcome reward model the whole solution is the one step.
-    """
+    """RLHFlow's reward models: the user says a step (the first one behind the question), the assistant answers `+`
+    or `-`. Softmax over their logits at the token before. Of an outcome reward model the whole solution is one step."""
     _require_template(tokenizer)
     words = _good_and_bad(tokenizer)
 
@@ -166,11 +160,8 @@ def _render(tokenizer: Any, turns: list[dict[str, str]], *, answer: bool = False
 
 
 def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prompt: bool = False) -> Encoded:
-    """The tokens of a text, and the places of the tokens that hold the characters at `ends` (ascending).
-
-    `as_prompt` adds the tokenizer's special tokens, which a rendered conversation has. Raises RefusedError where one at
-    a place is not the mark: the tokenizer has joined it with its neighbours.
-    """
+    """The tokens of a text, and the places of those that hold the characters at `ends` (ascending); `as_prompt` adds
+    special tokens. Raises RefusedError where one is not the mark: the tokenizer has joined it with its neighbours."""
     require_text(text)
     found = tokenizer(text, add_special_tokens=as_prompt, return_offsets_mapping=True)
     ids, places, position = found["input_ids"], list[int](), 0

@@ -20,7 +20,7 @@ from mcts_math.errors import CheckpointError, EngineError
 from mcts_math.values.batches import Batches
 from mcts_math.values.heads import Head, make_word_head, read_score_head, read_value_head
 from mcts_math.values.layouts import Encoded, Layout
-from mcts_math.values.scores import Scores
+from mcts_math.values.rewards import Scores
 from mcts_math.values.spec import ModelOptions
 
 _NUM_LABELS: Final = {"labels": 2, "logit": 1}
@@ -29,11 +29,8 @@ _Solution: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 class LocalScorer:
-    """Scores solutions: those that wait together in one padded pass, all steps of a solution at once.
-
-    `backbone` gives last hidden states [B, T, H], and attends to earlier tokens only. A pass has `max_batch_tokens` at
-    most, padding included, unless one solution alone has more.
-    """
+    """Scores solutions that wait together in one padded pass of `max_batch_tokens` at most, but where one alone has
+    more. The backbone gives last hidden states [B, T, H]."""
 
     def __init__(self, backbone: Any, head: Head, layout: Layout, context_length: int, max_batch_tokens: int) -> None:
         self._backbone, self._head, self._layout = backbone, head, layout
@@ -47,7 +44,6 @@ class LocalScorer:
         return await self._batches.ask((question, steps))
 
     async def close(self) -> None:
-        """Gives up what waits."""
         await self._batches.close()
 
     def _score(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:

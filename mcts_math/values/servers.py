@@ -12,7 +12,7 @@ from mcts_math.engine.openai.server import find_card
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.values.batches import Batches
 from mcts_math.values.layouts import Encoded, Layout
-from mcts_math.values.scores import Scores
+from mcts_math.values.rewards import Scores
 
 _TRIAL: Final = ("How much is 1 + 1?", ("1 + 1 is 2.",))
 _AT_ONCE: Final = 8  # requests to a scorer that are in the air
@@ -51,7 +51,6 @@ class PoolingScorer:
         return Scores(None) if reply is None else self._read(reply, encoded)
 
     async def close(self) -> None:
-        """Closes the connections."""
         await asyncio.to_thread(self._client.close)
 
     def _body(self, encoded: Encoded) -> dict[str, Any]:
@@ -113,7 +112,6 @@ class HttpScorer:
         return await self._batches.ask((question, steps))
 
     async def close(self) -> None:
-        """Gives up what waits, and closes the connections."""
         await self._batches.close()
         await asyncio.to_thread(self._client.close)
 

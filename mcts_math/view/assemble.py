@@ -1,8 +1,5 @@
-"""The page without its data: HTML, style sheet, formulas and JavaScript put into one text.
-
-A page without network can't import one file of JavaScript from another, so they are joined into one script. The policy
-of the page names the digests of its script and its style: nothing else runs in it.
-"""
+"""The page without its data: HTML, style sheet, formulas and JavaScript put into one text, as a page without network
+can't import files. Its policy names the digests of script and style: nothing else runs in it."""
 
 from __future__ import annotations
 

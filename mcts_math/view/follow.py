@@ -1,7 +1,5 @@
-"""Reading a results file that still grows: every whole line once, each tree again when it is asked for.
-
-A file that was replaced or cut, as by `--overwrite` or `--resume`, is read anew.
-"""
+"""Reading a results file that still grows: every whole line once, each tree again when it is asked for; a file that
+was replaced or cut, as by `--overwrite` or `--resume`, is read anew."""
 
 from __future__ import annotations
 

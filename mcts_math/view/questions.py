@@ -1,7 +1,4 @@
-"""What the page shows of a line of results: an entry of the list, and the tree.
-
-Numbers have six digits, and what is not there is left out: a page holds a million nodes.
-"""
+"""What the page shows of a line of results: an entry of the list, and the tree, which leaves out what is not there."""
 
 from __future__ import annotations
 

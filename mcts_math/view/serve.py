@@ -1,8 +1,5 @@
-"""The page as a server shows it, for files that still grow. It answers on this machine only.
-
-`/` is the page, `/news` what it has not seen yet, `/tree` one tree. A page of another site can't read them: a request
-must name this machine as its host, and no answer may be read across sites.
-"""
+"""The page as a server of this machine shows it, for files that still grow: `/` is the page, `/news` what it has not
+seen yet, `/tree` one tree. No page of another site can read them: a request must name this machine as its host."""
 
 from __future__ import annotations
 
@@ -61,7 +58,6 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
         return f"http://{_HOST}:{self._server.server_port}/"
 
     def run(self) -> None:
@@ -69,7 +65,6 @@ class PageServer:
         self._server.serve_forever(poll_interval=0.1)
 
     def stop(self) -> None:
-        """Ends `run`."""
         self._server.shutdown()
 
     def _answer(self, target: str) -> Answer:
