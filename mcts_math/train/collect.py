@@ -48,12 +48,11 @@ class Statistics:
 
     def count(self, solutions: Sequence[Solution]) -> None:
         """Adds the judged solutions of one tree."""
-        right = sum(s.correct is True for s in solutions)
-        self.found[True] += right
-        self.found[False] += len(solutions) - right
-        self.empty += not solutions
-        self.never_right += bool(solutions) and not right
-        self.always_right += bool(solutions) and right == len(solutions)
+        kinds = [solution.correct is True for solution in solutions]
+        self.found.update(kinds)
+        self.empty += not kinds
+        self.never_right += bool(kinds) and not any(kinds)
+        self.always_right += bool(kinds) and all(kinds)
 
     def take(self, example: Example) -> None:
         self.taken[example.correct] += 1
@@ -77,16 +76,9 @@ class Statistics:
         """A table for the terminal."""
         rows = []
         for name, kind in (("right", True), ("wrong", False)):
-            inner = self.steps[kind] - self.taken[kind]
-            rows.append(
-                [
-                    name,
-                    f"{self.found[kind]:,}",
-                    f"{self.taken[kind]:,}",
-                    number(self.steps[kind] / max(self.taken[kind], 1), 2),
-                    number(self.q_sum[kind] / inner, 3) if inner else "-",
-                ]
-            )
+            inner, taken = self.steps[kind] - self.taken[kind], self.taken[kind]
+            q = number(self.q_sum[kind] / inner, 3) if inner else "-"
+            rows.append([name, f"{self.found[kind]:,}", f"{taken:,}", number(self.steps[kind] / max(taken, 1), 2), q])
         judged = self.trees - self.failed - self.unanswered
         lines = [
             f"{self.trees:,} trees: {self.never_right:,} never right "

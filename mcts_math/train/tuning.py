@@ -10,7 +10,7 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -24,8 +24,8 @@ from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train import resume
 from mcts_math.train.config import TuningConfig
-from mcts_math.train.feedback import Lesson, load_lessons
-from mcts_math.train.learners import Learner, make_learner
+from mcts_math.train.feedback import load_lessons
+from mcts_math.train.learners import make_learner
 from mcts_math.train.processes import add_up, gather_figures, own_device, processes, rank, world
 from mcts_math.train.stages import RECIPE, write_json
 
@@ -59,7 +59,7 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
         found = resume.take_folder(stack, work, facts, overwrite, False) if rank() == 0 else None
         state = resume.tell_all(found, world())
         source = checkpoints.download(source)
-        training = _Training.begin(config, source, work, tell)
+        training = _Training(config, source, work, tell)
         if state is not None:
             training.load(state)
             tell(f"going on from {state}")
@@ -74,30 +74,18 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
 class _Training:
     """A learner, its lessons and how far it is."""
 
-    def __init__(
-        self,
-        config: TuningConfig,
-        learner: Learner,
-        lessons: Sequence[Lesson],
-        work: Path,
-        tell: Callable[[str], None],
-    ) -> None:
-        self.config, self.learner, self.lessons = config, learner, lessons
-        self.progress = Progress()
-        self._work, self._tell = work, tell
-        self._parameters = [p for p in learner.module.parameters() if p.requires_grad]
-        self._optimizer = torch.optim.AdamW(self._parameters, lr=config.learning_rate, weight_decay=0.0)
-
-    @classmethod
-    def begin(cls, config: TuningConfig, source: Checkpoint, work: Path, tell: Callable[[str], None]) -> _Training:
+    def __init__(self, config: TuningConfig, source: Checkpoint, work: Path, tell: Callable[[str], None]) -> None:
+        self.config, self._work, self._tell = config, work, tell
         arguments = HFArguments(dtype=config.dtype, device=own_device(config.device))
         model = load_model(str(source.path), arguments, need_value=False)
         length = min(config.max_length, model.context_length)
-        lessons, report = load_lessons(model.codec, config.feedback, length, with_attempts=config.kind == "rule")
+        self.lessons, report = load_lessons(model.codec, config.feedback, length, with_attempts=config.kind == "rule")
         tell(report)
-        training = cls(config, make_learner(model, config), lessons, work, tell)
-        tell(f"{sum(p.numel() for p in training._parameters):,} numbers learn, {training.num_steps:,} steps")
-        return training
+        self.learner = make_learner(model, config)
+        self.progress = Progress()
+        self._parameters = [p for p in self.learner.module.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=config.learning_rate, weight_decay=0.0)
+        tell(f"{sum(p.numel() for p in self._parameters):,} numbers learn, {self.num_steps:,} steps")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -183,14 +171,13 @@ class _Training:
     def _save(self) -> None:
         """Writes a state; older ones go."""
         folder = self._work / f"checkpoint-{self.progress.step}"
-        progress = {name: getattr(self.progress, name) for name in ("step", "dropped", "sums", "epochs")}
         content = {"learner": self.learner.state(), "optimizer": self._optimizer.state_dict()}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             torch.save(content, folder / _WEIGHTS)
         except (OSError, RuntimeError) as error:
             raise resume.unwritten(folder, error) from error
-        write_json(folder / resume.STATE, {"global_step": self.progress.step, "progress": progress})
+        write_json(folder / resume.STATE, {"global_step": self.progress.step, "progress": asdict(self.progress)})
         for old in self._work.glob("checkpoint-*"):
             if old != folder:
                 shutil.rmtree(old)
