@@ -28,10 +28,10 @@ LAYERS = [
     ["serve"],
     ["evaluate/experiments", "evaluate/plots", "train/slices"],
     ["train/config", "train/reading"],
-    ["train/examples", "train/launch", "train/plan", "train/resume"],
+    ["train/examples", "train/plan", "train/resume"],
     ["train/preference"],
     ["train/collect", "train/data", "train/feedback"],
-    ["train/analysis", "train/lessons", "train/model", "train/packing", "train/processes"],
+    ["train/analysis", "train/model", "train/packing", "train/processes"],
     ["train/export", "train/plots", "train/trainer"],
     ["train/learners", "train/summary", "train/training"],
     ["train/tuning", "train/probe"],
@@ -158,7 +158,7 @@ def test_asyncio_and_processes_stay_in_their_places(repo: Path) -> None:
             "train/slices",
             "web",
         },
-        "subprocess": {"interpreter", "answer", "train/launch"},
+        "subprocess": {"interpreter", "answer", "train/rounds"},
         "signal": {"interpreter", "answer", "judge", "run/program"},
     }
     for path in package_files(repo):

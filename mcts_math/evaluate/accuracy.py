@@ -1,8 +1,5 @@
-"""Evaluation of results files: accuracy, majority votes, cost (SPEC A1, A10). Streams; keeps no tree.
-
-A file takes constant memory, but for its answers (one short string a candidate), which are kept where several files
-are voted over. The answer of a line is the first of its `solutions`, or with `react` the answer of its deepest node.
-"""
+"""Evaluation of results files: accuracy, majority votes, cost (SPEC A1, A10). Streams; keeps no tree, and answers
+only where files are voted over."""
 
 from __future__ import annotations
 
@@ -49,10 +46,8 @@ class Tally:
         return wilson_interval(self.correct, self.total)
 
     def to_json(self) -> JsonObject:
-        if not self.total:
-            return {"correct": 0, "total": 0, "accuracy": None, "interval": None}
-        low, high = self.interval
-        return {"correct": self.correct, "total": self.total, "accuracy": self.accuracy, "interval": [low, high]}
+        accuracy, interval = (self.accuracy, list(self.interval)) if self.total else (None, None)
+        return {"correct": self.correct, "total": self.total, "accuracy": accuracy, "interval": interval}
 
 
 @dataclass(slots=True)
@@ -116,16 +111,9 @@ class Report:
 def evaluate_file(
     path: str | Path, grader: Grader, *, react: bool = False, top_k: int = 1, keep: bool = False
 ) -> Report:
-    """Evaluates one file.
-
-    Args:
-        react: take the answer of the deepest node instead of the first solution.
-        top_k: also vote over the first k solutions of each line (k > 1).
-        keep: keep the first answer, the verdict and the vote of every question, for votes and means over several files.
-
-    Raises:
-        RecordError: a broken line, one without a tree, or a question that stands twice in the file.
-    """
+    """Evaluates one file. `react` takes the answer of the deepest node, `top_k` also votes over the first k > 1
+    solutions of each line, `keep` keeps answers, verdicts and votes by question, for several files. Raises
+    RecordError as `read_lines`."""
     report = Report(str(path))
     if top_k > 1:
         ahead, again = tee(line for line in read_lines(path, react=react) if line.golds)
@@ -151,14 +139,8 @@ def evaluate_file(
 
 
 def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
-    """Whether the majority of the first answers of several files, matched by question id, is right.
-
-    Args:
-        reports: evaluations of the files with `keep`; the first file gives the accepted answers.
-
-    Raises:
-        RecordError: the files hold different questions, or none with a known answer.
-    """
+    """Whether the majority of the first answers of several files, evaluated with `keep`, is right; accepted are the
+    answers of the first file. Raises RecordError as `scores_by_id`."""
     golds = reports[0].golds_by_id
     _check_runs(reports, [report.golds_by_id for report in reports])
     votes = ((gold, [r.answer_by_id[i] for r in reports if i in r.answer_by_id]) for i, gold in golds.items())
@@ -166,36 +148,22 @@ def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
 
 
 def scores_by_id(reports: Sequence[Report], *, votes: bool = False) -> dict[str, float]:
-    """Each question's share of right runs, in [0, 1]. `reports`: of runs over the same questions, with `keep`.
-
-    `votes`: of runs whose own vote (`top_k`) is right. Raises RecordError where they hold different questions, or none
-    with a known answer.
-    """
+    """Each question's share of right runs (`votes`: of runs whose `top_k` vote is right), in [0, 1]. Raises
+    RecordError where the files, evaluated with `keep`, hold different questions, or none with a known answer."""
     found = [report.majority_by_id if votes else report.correct_by_id for report in reports]
     _check_runs(reports, found)
     return {i: sum(one[i] for one in found) / len(found) for i in found[0]}
 
 
 def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, float]]:
-    """Mean accuracy of several runs over the same questions, and its 95 % interval over questions.
-
-    A question's score is its share of right runs; the interval is normal, from the spread of these scores. Raises
-    RecordError as `scores_by_id`.
-    """
+    """Mean accuracy of several runs over the same questions, and its 95 % interval over questions. Raises
+    RecordError as `scores_by_id`."""
     return share_interval(list(scores_by_id(reports).values()))
 
 
 def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, tuple[float, float]]:
-    """How much higher the first method scores, and the 95 % interval over questions of that difference.
-
-    Much narrower than the two methods' own intervals suggest, as most questions are right or wrong for both.
-
-    Args:
-        first, second: scores in [0, 1] of the same questions, by id.
-
-    Raises:
-        RecordError: the questions are not the same.
-    """
+    """How much higher the first scores in [0, 1] are, and the 95 % interval over questions. Raises RecordError where
+    the questions are not the same."""
     _check_same_questions(first, "the first method", second, "the second one")
     return difference_interval([first[i] - second[i] for i in first])
 
@@ -205,11 +173,7 @@ def none_if_nan(value: float) -> float | None:
 
 
 def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -> None:
-    """Raises RecordError where files are not different runs over the same questions with known answers.
-
-    Args:
-        known: for each file what is known of its questions, by id.
-    """
+    """Raises RecordError where files are not runs over the same questions, whose known answers are `known` by id."""
     paths = [report.path for report in reports]
     if not known[0]:
         raise RecordError(f"{paths[0]}: no question with a known answer, so there is nothing to compare.")

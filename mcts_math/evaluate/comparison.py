@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mcts_math.evaluate.accuracy import Report, Tally, none_if_nan, paired_difference
+from mcts_math.evaluate.intervals import share_interval
 from mcts_math.evaluate.table import markdown_table, marked
 from mcts_math.tasks import JsonObject
 
@@ -30,9 +31,8 @@ class Row:
     # `seconds` of machine time on one core (or however many threads a process had), `tokens`, `prompt_tokens`,
     # `cached_tokens`, `value_tokens`, `cells`, `steps` of the chosen solution, `solutions` found; None: unknown
     costs: Mapping[str, float | None]
-    # share of right runs (or votes) by question; empty for votes within a run
-    scores: Mapping[str, float] = field(default_factory=dict)
-    oracle: bool = False  # the verdict of the ground truth was read
+    scores: Mapping[str, float]  # share of right runs (or votes) by question
+    oracle: bool  # the verdict of the ground truth was read
 
     def to_json(self) -> JsonObject:
         data = {"name": self.name, "accuracy": self.accuracy, "low": self.low, "high": self.high, "runs": self.runs}
@@ -54,17 +54,18 @@ class Row:
         ]
 
 
-def mean_row(
-    name: str,
-    accuracy: float,
-    bounds: tuple[float, float],
-    runs: Sequence[float],
-    reports: Sequence[Report],
-    *,
-    share: float = 1,
-    scores: Mapping[str, float] | None = None,
+def make_row(
+    name: str, reports: Sequence[Report], scores: Mapping[str, float], votes: Sequence[Tally] = (), share: float = 1
 ) -> Row:
-    """A row whose costs are means over reports; `share` multiplies them: a vote over five runs costs five."""
+    """The row of some runs, or of votes over them, whose interval is the mean of theirs. A vote over five runs costs
+    five times (`share`) what a run does."""
+    if votes:
+        runs = tuple(vote.accuracy for vote in votes)
+        low, high = (sum(vote.interval[end] for vote in votes) / len(votes) for end in (0, 1))
+        accuracy = sum(runs) / len(runs)
+    else:
+        runs = tuple(report.top1.accuracy for report in reports)
+        accuracy, (low, high) = share_interval(list(scores.values()))
 
     def mean(values: Iterable[float]) -> float | None:
         return none_if_nan(sum(values) / len(reports))
@@ -72,30 +73,11 @@ def mean_row(
     costs = {key: mean(share * report.mean_cost(key) for report in reports) for key in _COSTS}
     costs["steps"] = mean(report.mean_steps for report in reports)
     costs["solutions"] = mean(share * report.mean_solutions for report in reports)
-    oracle = any(report.oracle for report in reports)
-    return Row(name, accuracy, *bounds, tuple(runs), costs, scores or {}, oracle)
-
-
-def vote_row(
-    name: str,
-    tallies: Sequence[Tally],
-    reports: Sequence[Report],
-    *,
-    share: float = 1,
-    scores: Mapping[str, float] | None = None,
-) -> Row:
-    """A row of one or several votes; its interval is the mean of theirs."""
-    accuracies = [tally.accuracy for tally in tallies]
-    low, high = (sum(tally.interval[end] for tally in tallies) / len(tallies) for end in (0, 1))
-    mean = sum(accuracies) / len(accuracies)
-    return mean_row(name, mean, (low, high), accuracies, reports, share=share, scores=scores)
+    return Row(name, accuracy, low, high, runs, costs, scores, any(report.oracle for report in reports))
 
 
 def compare_rows(rows: Sequence[Row], pairs: Sequence[Sequence[str]]) -> list[JsonObject]:
-    """For each pair of names how far the first row is above the second one, with the paired 95 % interval.
-
-    Pairs of which a row is missing are left out.
-    """
+    """How far the first row of each pair, where both are there, is above the second one, with the 95 % interval."""
     scores = {row.name: row.scores for row in rows}
     found = []
     for first, second in pairs:

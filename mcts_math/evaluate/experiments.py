@@ -1,8 +1,4 @@
-"""Experiments: methods x seeds -> runs -> rows of a table, and differences between rows.
-
-Whoever has an experiment (`scripts/compare.py`, the rounds of self-training) performs its runs in its own way, each
-into the file that `Run.output` names; what is run and what is made of it is here.
-"""
+"""Experiments: methods x seeds -> runs, which whoever has an experiment performs in its own way -> rows of a table."""
 
 from __future__ import annotations
 
@@ -16,8 +12,8 @@ from pydantic import Field, model_validator
 
 from mcts_math.config import Config, load_config
 from mcts_math.errors import ConfigError
-from mcts_math.evaluate.accuracy import Tally, evaluate_file, mean_over_files, scores_by_id, votes_by_id
-from mcts_math.evaluate.comparison import Row, mean_row, vote_row
+from mcts_math.evaluate.accuracy import Tally, evaluate_file, scores_by_id, votes_by_id
+from mcts_math.evaluate.comparison import Row, make_row
 from mcts_math.evaluate.grading import Grader
 from mcts_math.settings import Integer, Settings
 
@@ -110,27 +106,21 @@ def runs_of(methods: Mapping[str, MethodConfig], folder: Path) -> list[Run]:
 
 
 def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -> list[Row]:
-    """The rows of all methods, each followed by its votes.
-
-    Raises:
-        RecordError: a results file is missing or broken, or its questions have no known answers.
-    """
+    """The rows of all methods, each followed by its votes. Raises RecordError as `evaluate_file` and `scores_by_id`."""
     rows: list[Row] = []
     for name, method in methods.items():
         paths = [run_path(folder, name, seed) for seed in method.seeds]
         reports = [evaluate_file(path, grader, top_k=max(method.top, 1), keep=True) for path in paths]
-        accuracies = [report.top1.accuracy for report in reports]
-        rows.append(mean_row(name, *mean_over_files(reports), accuracies, reports, scores=scores_by_id(reports)))
+        rows.append(make_row(name, reports, scores_by_id(reports)))
         if method.top:
-            scores = scores_by_id(reports, votes=True)
-            tallies = [report.majority for report in reports]
-            rows.append(vote_row(_top_name(name, method), tallies, reports, scores=scores))
+            majorities = [report.majority for report in reports]
+            rows.append(make_row(_top_name(name, method), reports, scores_by_id(reports, votes=True), majorities))
         if method.vote:
             starts = range(0, len(reports) - method.vote + 1, method.vote)
             votes = [votes_by_id(reports[first : first + method.vote], grader) for first in starts]
             scores = {i: sum(vote[i] for vote in votes) / len(votes) for i in votes[0]}
             tallies = [Tally.of(vote.values()) for vote in votes]
-            rows.append(vote_row(_vote_name(name, method), tallies, reports, share=method.vote, scores=scores))
+            rows.append(make_row(_vote_name(name, method), reports, scores, tallies, method.vote))
     return rows
 
 

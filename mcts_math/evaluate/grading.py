@@ -14,13 +14,7 @@ T = TypeVar("T")
 
 
 class Grader:
-    """Compares answers; results come in the order of the input, with a bounded number read ahead.
-
-    Use as a context manager.
-
-    Args:
-        num_workers: processes; None: one a core.
-    """
+    """Compares answers in so many processes (None: one a core), in the order of the input. Use as a context manager."""
 
     def __init__(self, num_workers: int | None = None) -> None:
         self._pool = CheckerPool(num_workers)
@@ -41,26 +35,17 @@ class Grader:
     def judged(
         self, items: Iterable[T], pair_of: Callable[[T], tuple[Sequence[str], str] | None]
     ) -> Iterator[tuple[T, bool | None]]:
-        """Each item, in its order, with whether its prediction equals one of its accepted answers.
-
-        Args:
-            pair_of: accepted answers and prediction of an item; None, as then the verdict, where there are none.
-        """
+        """Each item with whether its prediction equals an accepted answer; None where `pair_of` gives no such pair."""
         ahead, again = tee((item, pair_of(item)) for item in items)
         verdicts = self.verdicts(pair for _, pair in ahead if pair is not None)
         for item, pair in again:
             yield item, None if pair is None else next(verdicts)
 
     def votes(self, questions: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Iterator[bool]:
-        """Whether the majority of a question's answers is right; where there are none it is wrong.
-
-        Args:
-            questions: for each its accepted answers, and the answers that vote.
-        """
+        """Of (accepted answers, answers that vote) whether the majority is right; where none votes it is wrong."""
         ahead, again = tee(questions)
-        winners = self.winners(votes for _, votes in ahead)
-        chosen = ((golds, winner) for (golds, _), winner in zip(again, winners, strict=True))
-        for _, verdict in self.judged(chosen, lambda pair: None if pair[1] is None else (pair[0], pair[1])):
+        chosen = zip(again, self.winners(votes for _, votes in ahead), strict=True)
+        for _, verdict in self.judged(chosen, lambda one: None if one[1] is None else (one[0][0], one[1])):
             yield bool(verdict)
 
     def winners(self, votes: Iterable[Sequence[str]]) -> Iterator[str | None]:

@@ -31,11 +31,8 @@ def normal_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]
 
 
 def share_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    """The same for scores in [0, 1], within which their interval lies; all of it without scores.
-
-    Of one run, whose questions are right or wrong, it is that of a proportion, and so it is where all questions score
-    the same, as there is no spread to go by.
-    """
+    """The same for scores in [0, 1]; that of a proportion where all are 0 or 1, or equal: there is no spread to go
+    by."""
     mean, (low, high) = normal_interval(scores)
     if scores and (set(scores) <= {0, 1} or _all_same(scores)):
         return mean, wilson_interval(mean * len(scores), len(scores))
@@ -43,11 +40,8 @@ def share_interval(scores: Sequence[float]) -> tuple[float, tuple[float, float]]
 
 
 def difference_interval(differences: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    """The same for paired differences of such scores, in [-1, 1].
-
-    Where all are the same there is no spread to go by: two questions are then added, half of each of the four outcomes
-    of a pair (A. Agresti and Y. Min, Statistics in Medicine 24, 2005).
-    """
+    """The same for paired differences of such scores. Where all are equal, half of each of the four outcomes of a
+    pair is added (A. Agresti and Y. Min, Statistics in Medicine 24, 2005)."""
     mean, (low, high) = normal_interval(differences)
     if _all_same(differences):
         num = len(differences) + 2

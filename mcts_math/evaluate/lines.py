@@ -1,8 +1,5 @@
-"""What evaluation needs of a line of results: ours, an earlier one of ours, or a published one.
-
-Only keys that a run has written are taken for results; a user's column of such a name is under `input`
-(`tasks.task.RUN_KEYS`), and in a line that no run of ours made it is not believed.
-"""
+"""What evaluation needs of a line of results: ours, an earlier one of ours, or a published one, whose columns are
+the user's."""
 
 from __future__ import annotations
 
@@ -39,14 +36,8 @@ class Line:
 
 
 def read_lines(path: str | Path, *, react: bool = False) -> Iterator[Line]:
-    """Streams the lines of a file.
-
-    Args:
-        react: the candidate is the answer of the deepest node, not the first of the solutions.
-
-    Raises:
-        RecordError: a broken line, one without a tree, or a question that stands twice in the file.
-    """
+    """Streams the lines of a file; with `react` the candidate is the answer of the deepest node. Raises RecordError:
+    a line that is broken, without a tree, or of a question that stood before."""
     seen: set[str] = set()
     for where, task_id, record in records.read_results(path):
         if task_id in seen:

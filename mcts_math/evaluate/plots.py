@@ -53,11 +53,8 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
 
 
 def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
-    """Accuracy against tokens of each kind that there are, and against seconds: colours are methods, markers columns.
-
-    Args:
-        columns: title -> rows as JSON; one column for one experiment, or one a round.
-    """
+    """Accuracy against tokens of each kind and seconds, of rows as JSON by column: colours are methods, markers
+    columns."""
     plt = pyplot()
     everything = [row for rows in columns.values() for row in rows]
     names = list(dict.fromkeys(map(_name_of, everything)))

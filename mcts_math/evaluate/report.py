@@ -56,7 +56,6 @@ class Summary:
         return "\n".join(parts)
 
     def to_json(self) -> JsonObject:
-        """The same as data."""
         data: JsonObject = {"files": [self._file(report) for report in self.reports]}
         if self.votes is not None:
             mean, bounds = mean_over_files(self.reports)
@@ -69,7 +68,9 @@ class Summary:
 
     def _rows(self, reports: Sequence[Report], votes: Tally | None, names: Mapping[str, str]) -> Iterator[list[str]]:
         for report in reports:
-            yield _report_row(report, names[report.path])
+            row = _tally_row(marked(names[report.path], report.oracle), report.top1)
+            row += [str(report.answered), number(report.mean_solutions), number(report.mean_steps)]
+            yield row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
             if self.top > 1:
                 yield _tally_row(f"  top-{self.top} + Maj@{self.top}", report.majority)
         if votes is not None or (self.better is not None and len(reports) > 1):
@@ -86,12 +87,6 @@ class Summary:
 def _tally_row(name: str, tally: Tally) -> list[str]:
     low_high = interval(tally.interval) if tally.total else "-"
     return [name, percent(tally.accuracy), low_high, str(tally.correct), str(tally.total)]
-
-
-def _report_row(report: Report, name: str) -> list[str]:
-    row = _tally_row(marked(name, report.oracle), report.top1)
-    row += [str(report.answered), number(report.mean_solutions), number(report.mean_steps)]
-    return row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
 
 
 def _attempt_table(curves: Curves, names: Mapping[str, str], width: int) -> list[str]:

@@ -9,12 +9,8 @@ from shutil import get_terminal_size
 
 
 def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = 0) -> str:
-    """Aligns columns; the first to the left, the others to the right. What a row lacks at its end is empty.
-
-    Args:
-        width: of the screen: columns that have no room beside the others follow below, each time with the first one
-            before them. 0: no limit.
-    """
+    """Aligns columns, the first to the left; a row may lack some at its end. Columns that have no room on a screen
+    of this width (0: no limit) follow below, behind the first one again."""
     table = [[*row, *[""] * (len(header) - len(row))] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
 
@@ -49,7 +45,6 @@ def screen_width() -> int:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same for a page."""
     lines = [f"| {' | '.join(row)} |" for row in (header, *rows)]
     return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 

@@ -1,9 +1,8 @@
 """Accuracy against budget, from the attempts in results files: pass@k, Maj@k, and the same against tokens and seconds.
 
-pass@k reads the verdict of the ground truth on every attempt: it tells what a perfect judge would gain. Of independent
-attempts that were all made it is the unbiased estimate of the HumanEval paper (arXiv 2107.03374, section 2.1); of a
-method that stops at its first success, or whose attempts build on each other, the share of questions solved within k.
-Maj@k looks at answers only. Attempts without an answer are not counted in k, but cost what they cost.
+pass@k tells what a perfect judge would gain. Of independent attempts that were all made it is the unbiased estimate of
+the HumanEval paper (arXiv 2107.03374, section 2.1); else the share of questions solved within k. Maj@k looks at answers
+only. Attempts without an answer are not counted in k, but cost what they cost.
 """
 
 from __future__ import annotations
@@ -26,15 +25,11 @@ Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One attempt.
-
-    Attributes:
-        trials, tokens, seconds: of the question up to and with this attempt; attempts without an answer don't count as
-            trials.
-    """
+    """One attempt."""
 
     correct: bool | None  # what the verifier said; None where it was not asked
     answer: str | None  # what would be voted for
+    # of the question up to and with this attempt; those without an answer don't count as trials
     trials: int
     tokens: int
     seconds: float
@@ -66,16 +61,8 @@ class Question:
 
 
 def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
-    """The questions of a results file whose method makes attempts.
-
-    Of a file that begins with a line of another method nothing is read.
-
-    Args:
-        others: take a line of another method, such as MCTS, for one attempt that cost what the line says.
-
-    Raises:
-        RecordError: a broken line, or attempts of no known form.
-    """
+    """The questions of a results file whose method makes attempts; none where it begins with a line of another
+    method. `others`: such a line, as of MCTS, is one attempt that cost what it says. Raises RecordError."""
     questions = []
     for where, name, record in read_results(path):
         method = _method_of(record)

@@ -1,9 +1,4 @@
-"""What a step format is: everything that is particular to a way of writing steps.
-
-A format renders a question and the steps so far as the next prompt, reads a sample into a `Draft`, shows observations,
-and renders steps as training text. All of it is pure: text in, text out. A new format is one new file and a line in the
-table of `formats`.
-"""
+"""What a step format is: everything that is particular to a way of writing steps. All of it is pure."""
 
 from __future__ import annotations
 
@@ -48,10 +43,7 @@ class Resumption:
 
 
 class StepFormat(Protocol):
-    """How a partial solution is shown to the model, and how a sample is read.
-
-    A format of text derives from it: what it does not say is as is usual there.
-    """
+    """How a partial solution is shown to the model, and how a sample is read. A format of text derives from it."""
 
     @property
     def name(self) -> str:
@@ -71,10 +63,8 @@ class StepFormat(Protocol):
         return True
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> Prompt:
-        """The prompt that asks for the step after `steps`; ends with the step delimiter where there are steps.
-
-        What `task.before` holds stands before the question; text has no place for a turn of the system (`opening`).
-        """
+        """The prompt for the step after `steps`, which ends with the delimiter where there are any; `task.before`
+        stands first."""
 
     def user_turn(self, task: Task, steps: Sequence[Step], text: str) -> tuple[Prompt, str]:
         """What the user says after `steps`, as a completion of a prompt: (prompt, completion)."""
@@ -123,11 +113,8 @@ FINAL_ANSWER = "Final Answer:"
 
 
 def opening(task: Task) -> tuple[str, list[Step]]:
-    """How a format of text begins: the first question of the user, and as steps what follows up to the task's own.
-
-    Raises:
-        TaskError: the conversation before the question does not begin with the user, or holds a turn of the system.
-    """
+    """How a format of text begins: the user's first question, and as steps what follows up to the task's own. Raises
+    TaskError where the conversation does not begin with the user, or holds a turn of the system."""
     if not task.before:
         return task.question, []
     first, *turns = task.before

@@ -10,7 +10,6 @@ from mcts_math.step import Draft
 
 
 def make_chat(options: FormatOptions) -> ChatFormat:
-    """The format under some options."""
     return ChatFormat("chat", options, read_whole, runs_code=False)
 
 

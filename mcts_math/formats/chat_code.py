@@ -1,9 +1,7 @@
 """`chat_code`: for chat models without tool calls. A step ends with a block of Python, which is run.
 
-1. The whole solution is one turn of the assistant: what a block prints is put behind it, in a block `output`, and the
-   model writes on. So no template can rewrite earlier steps.
-2. Only blocks marked as Python are run; any other is part of the text.
-3. A turn that ends without such a block ends the solution.
+The whole solution is one turn of the assistant, so no template can rewrite earlier steps: what a block prints is put
+behind it, in a block `output`, and the model writes on. A turn that ends without a block of Python ends the solution.
 """
 
 from __future__ import annotations
@@ -47,7 +45,6 @@ def _closing(text: str) -> str:
 
 
 def make_chat_code(options: FormatOptions) -> ChatFormat:
-    """The format under some options."""
     return ChatFormat("chat_code", options, _read, _show, _resume, own_stops=("```\n",), system=SYSTEM)
 
 

@@ -1,10 +1,8 @@
 """`chat_steps`: plain reasoning in one turn of the assistant, in steps that a delimiter ends (a blank line by default).
 
-For searches that values or rewards guide. The solution ends where the model ends its turn, or with a step that boxes
-an answer. A thought is no step: it belongs to the first one, unless `think: search` makes steps of it too.
-
-No engine stops at a regular expression. Where the user gives one, a sample stops at each delimiter, and goes on with
-the very tokens that it has where the expression does not match there.
+The solution ends where the model ends its turn, or with a step that boxes an answer. A thought belongs to the first
+step, unless `think: search` makes steps of it too. No engine stops at a regular expression: where the user gives one, a
+sample stops at each delimiter, and goes on with the very tokens that it has where it does not match there.
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ from mcts_math.step import Draft
 
 
 def make_chat_steps(options: FormatOptions) -> ChatFormat:
-    """The format under some options."""
     delim = options.step_delim or "\n\n"
     search_thoughts = options.search_thoughts
     return ChatFormat(

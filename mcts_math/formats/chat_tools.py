@@ -1,10 +1,7 @@
 """`chat_tools`: the model calls Python by its own tool calls; a step is one turn of the assistant.
 
-1. The tool is declared to the model's template. The calls of a turn run one after another, and each is answered by a
-   message of the tool. A call of another tool, or with arguments that can't be read, is answered by an error: the
-   solution goes on.
-2. A turn that calls nothing ends the solution, with an answer or without.
-3. Calls are read from what the server has parsed, else from the model's own syntax (`replies`).
+The calls of a turn run one after another; each is answered by a message of the tool, a bad one by an error. A turn that
+calls nothing ends the solution. Calls are read as the server has parsed them, else by the model's syntax (`replies`).
 """
 
 from __future__ import annotations
@@ -32,7 +29,6 @@ def _show(step: Step) -> tuple[Message, ...]:
 
 
 def make_chat_tools(options: FormatOptions) -> ChatFormat:
-    """The format under some options."""
     return ChatFormat("chat_tools", options, _read, show=_show, tools=(PYTHON,))
 
 

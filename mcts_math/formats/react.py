@@ -130,10 +130,8 @@ def _thought(step: Step) -> str:
 
 
 def _in_tags(step: Step, thoughts: Sequence[str]) -> str:
-    """A few-shot step in the tags of `react_sft`, below the thoughts that led to it and with its own, the last.
-
-    A step that can't be read stays as it is.
-    """
+    """A few-shot step in the tags of `react_sft`, with the thoughts that led to it; one that can't be read stays as
+    it is."""
     thought = "\n".join(thoughts)
     if step.answer is not None:
         return f"<step>\n<p>\n{thought}\n</p>\n<p>\n{FINAL_ANSWER} {step.answer}\n</p>\n</step>"
@@ -150,7 +148,6 @@ def _in_tags(step: Step, thoughts: Sequence[str]) -> str:
 
 
 def _read_prompt(given: str | None) -> tuple[str, str]:
-    """Instructions and suffix."""
     path = _BUNDLED / "instructions.txt" if given is None else Path(given)
     remedy = "Leave prompt_path out for the bundled text."
     if path.suffix != ".json":

@@ -1,9 +1,6 @@
-"""Reading what a chat model wrote: its thought, its text, its tool calls, in the syntax of the common model families.
-
-A model writes in the syntax that it was trained on, whatever engine runs it. Each syntax has marks of its own, so which
-model wrote a reply need not be known. Sources are the models' chat templates. What can't be read is never an error:
-a call whose arguments are cut off stands as it was written.
-"""
+"""Reading what a chat model wrote: thought, text and tool calls, in the syntax of the model families' templates,
+each with marks of its own. What can't be read is never an error: a call whose arguments are cut off stands as it was
+written."""
 
 from __future__ import annotations
 
@@ -60,12 +57,7 @@ def open_thought(text: str, opening: str = "") -> ThoughtMarks | None:
 
 
 def read_reply(text: str, opening: str = "") -> Message:
-    """A reply with thought, text and calls apart.
-
-    Args:
-        text: as the model wrote it, special tokens included.
-        opening: what stands before it in the same turn: a thought may have been opened there.
-    """
+    """A reply, special tokens included, with thought, text and calls apart; a thought may have begun in `opening`."""
     thought, rest, _ = _split_thought(text, opening)
     rest = _END.sub("", rest)
     for read in _SYNTAXES:

@@ -1,8 +1,4 @@
-"""What the chat formats share: from steps to a conversation, and what to do about thoughts.
-
-A chat format is a `ChatFormat` with its own way to read a sample and to show a step; see `chat_tools`, `chat_code`,
-`chat_steps` and `chat`.
-"""
+"""What the chat formats share: from steps to a conversation, and what to do about thoughts."""
 
 from __future__ import annotations
 

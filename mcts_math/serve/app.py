@@ -112,8 +112,7 @@ class Chats:
     def __init__(self, gateway: Gateway, access: Access) -> None:
         self._gateway, self._access = gateway, access
 
-    async def answer(self, request: Request) -> Response:
-        """Answers one. Raises Refused."""
+    async def answer(self, request: Request) -> Response:  # raises Refused
         with ExitStack() as held:
             visit = held.enter_context(self._gateway.metrics.visit())
             try:

@@ -26,10 +26,8 @@ _PAUSES_S: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
 
 
 class Backend:
-    """Solves single questions on shared services, made at the start and after each loss.
-
-    `probe`: a prompt that tells whether the engine lives.
-    """
+    """Solves single questions on shared services, made at the start and after each loss, which the prompt `probe`
+    tells."""
 
     def __init__(self, open_services: OpenServices, probe: Prompt) -> None:
         self.num_losses = 0  # how often the services broke down
@@ -68,12 +66,7 @@ class Backend:
         await self._stack.aclose()
 
     async def solve(self, task: Task, make_search: MakeSearch, limits: RunLimits, session: str) -> Solved:
-        """Solves a question; see `Scheduler.solve`.
-
-        Raises:
-            EngineLostError: there are no services now; another try may find some.
-            MctsMathError: a service could not answer.
-        """
+        """Solves a question. Raises EngineLostError: there are no services now; MctsMathError: one can't answer."""
         scheduler = self._scheduler
         if scheduler is None:
             raise EngineLostError("the engine is being loaded")

@@ -10,7 +10,6 @@ from typing import Final
 from mcts_math.formats import StepFormat
 from mcts_math.scheduler import MakeSearch
 from mcts_math.search.expansion import Search
-from mcts_math.step import Step
 from mcts_math.tasks import JsonObject
 from mcts_math.tree import Node, Tree
 
@@ -34,11 +33,8 @@ def told(search: Search, tell: Callable[[], None]) -> Search:
 
 @dataclass(slots=True)
 class Follower:
-    """What is new in a tree that grows, as deltas of a streamed message.
-
-    The steps of a chain are chosen as soon as they are there. Other searches choose at their end: until then a line
-    tells how far they are, as a thought.
-    """
+    """What is new in a growing tree, as deltas of a streamed message: the steps of a chain, else now and then how
+    far it is."""
 
     form: StepFormat
     is_chain: bool  # the tree is one chain
@@ -69,17 +65,12 @@ class Follower:
     def rest(self, tree: Tree, node: Node) -> Iterator[JsonObject]:
         """What was not sent yet of the solution that ends at a node."""
         for step in tree.turn(node)[self._sent :]:
-            yield from _deltas(step, self.form.step_delim if self._sent else "")
+            if step.message is not None and step.message.thought:
+                yield {"reasoning_content": step.message.thought}
+            yield {"content": (self.form.step_delim if self._sent else "") + step.text}
             self._sent += 1
 
 
 def describe(tree: Tree) -> str:
-    """How far a search is."""
     depth = max(node.depth for node in tree.nodes)
     return f"{len(tree.nodes) - 1} steps tried, depth {depth}, {len(tree.solutions_in(tree.nodes))} answers"
-
-
-def _deltas(step: Step, between: str) -> Iterator[JsonObject]:
-    if step.message is not None and step.message.thought:
-        yield {"reasoning_content": step.message.thought}
-    yield {"content": between + step.text}

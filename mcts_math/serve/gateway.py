@@ -72,13 +72,11 @@ class Gateway:
                 raise
 
     async def close(self) -> None:
-        """Closes it all."""
         for backend in set(self._backends.values()):
             await backend.close()
 
     @property
     def is_ready(self) -> bool:
-        """Whether all models can search now."""
         return all(backend.is_ready for backend in set(self._backends.values()))
 
     def order(self, request: ChatRequest) -> Order:

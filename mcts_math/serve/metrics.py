@@ -46,7 +46,6 @@ class Metrics:
 
     @contextmanager
     def visit(self) -> Iterator[Visit]:
-        """Counts a request, when it has been answered."""
         visit, begun = Visit(), time.monotonic()
         try:
             yield visit
@@ -55,12 +54,10 @@ class Metrics:
             self._seconds.labels(visit.model).observe(time.monotonic() - begun)
 
     def spent(self, model: str, solved: Solved) -> None:
-        """A search has ended."""
         cost = solved.cost
         spent = {"generated": cost.tokens, "prompt": cost.prompt_tokens, "cached": cost.cached_tokens}
         for kind, tokens in spent.items():
             self._tokens.labels(model, kind).inc(tokens)
 
     def render(self) -> bytes:
-        """In Prometheus' text format."""
         return generate_latest(self._registry)

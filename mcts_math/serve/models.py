@@ -59,10 +59,8 @@ class ServedModel:
 
 
 def load_models(paths: Sequence[str | Path], overrides: Sequence[str] = ()) -> list[ServedModel]:
-    """The configs of some files, each under its file's name, with overrides for all of them.
-
-    Raises ConfigError: a bad config, one that can't be served, or two files of one name.
-    """
+    """The configs of some files, by their names, with overrides for all. Raises ConfigError: one that is bad or
+    can't be served."""
     models: dict[str, ServedModel] = {}
     for path in paths:
         name = Path(path).stem

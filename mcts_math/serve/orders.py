@@ -112,15 +112,6 @@ class Order:
     limits: RunLimits
     seed: int  # that is in force
 
-    @property
-    def num_choices(self) -> int:
-        return self.request.n or 1
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether a stream is to end with what it cost."""
-        return self.request.stream_options is not None and self.request.stream_options.include_usage
-
 
 def read_request(body: bytes) -> ChatRequest:
     """Reads a body. Raises Refused, which names the key that is wrong."""

@@ -24,7 +24,6 @@ _NEEDED: Final = ("fastapi", "uvicorn", "prometheus_client")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serves until it is told to end. Raises MctsMathError."""
     args = parse(argv)
     for package in _NEEDED:
         require_package(package, "the service", "serve", ConfigError)
@@ -40,7 +39,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments."""
     parser = make_parser(
         "Serve searches by OpenAI's chat protocol, each config as a model.\n"
         f"The variable {KEY_VARIABLE} holds the key that requests must bear; without it only this machine is served.",
@@ -63,11 +61,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def listen(host: str, port: int, has_key: bool) -> socket.socket:
-    """A socket that is bound, and takes no connection before there is a model.
-
-    Raises:
-        ConfigError: it can't be had, or would let others than this machine in without a key.
-    """
+    """A bound socket, not open yet. Raises ConfigError where it can't be had, or would let others in without a key."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if not has_key and not ipaddress.ip_address(address[0]).is_loopback:

@@ -28,7 +28,6 @@ class Writer:
     created: int = field(default_factory=lambda: int(time.time()))  # when, seconds since 1970
 
     def completion(self, solved: Solved) -> JsonObject:
-        """The whole reply."""
         ends = self.chosen(solved.tree)
         choices = [
             {"index": i, "message": self._message(solved.tree, end), "logprobs": None, "finish_reason": reason(solved)}
@@ -37,22 +36,22 @@ class Writer:
         return self._object("chat.completion", choices) | {"usage": usage(solved, ends), "search": self.search(solved)}
 
     def chunk(self, delta: JsonObject, index: int = 0, finish_reason: str | None = None) -> JsonObject:
-        """A part of a streamed reply."""
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return self._object("chat.completion.chunk", [choice])
 
     def last_chunk(self, solved: Solved) -> JsonObject:
         """What ends a stream: no choice, but what the search has found, and what it has cost where that was asked."""
         told = self._object("chat.completion.chunk", []) | {"search": self.search(solved)}
-        return told | ({"usage": usage(solved, self.chosen(solved.tree))} if self.order.wants_usage else {})
+        options = self.order.request.stream_options
+        wants_usage = options is not None and options.include_usage
+        return told | ({"usage": usage(solved, self.chosen(solved.tree))} if wants_usage else {})
 
     def chosen(self, tree: Tree) -> list[Node]:
         """The ends of the solutions that are choices. A chain is one, whatever it ended in; else there may be none."""
-        found = [tree.nodes[i] for i in tree.solutions[: self.order.num_choices]]
+        found = [tree.nodes[i] for i in tree.solutions[: self.order.request.n or 1]]
         return found or [tree.nodes[-1] if self.order.model.config.method.is_chain else tree.root]
 
     def search(self, solved: Solved) -> JsonObject:
-        """What the search has found."""
         tree, config, form = solved.tree, self.order.model.config, self.order.model.expansion.format
         tags = {node.id: tag for tag, node in tree.tags()}
         ends = [tree.nodes[i] for i in tree.solutions]
@@ -117,5 +116,4 @@ def error(refused: Refused) -> JsonObject:
 
 
 def event(data: JsonObject) -> bytes:
-    """A server-sent event."""
     return b"data: " + dump_line(data) + b"\n"

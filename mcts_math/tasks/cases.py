@@ -1,8 +1,4 @@
-"""Files of solved cases: which questions greedy decoding solves, so that a run may leave them out (SPEC B).
-
-The published form is a JSON list of positions in the data set, counted from 0, in a file called
-`metadata/MODEL_DATASET_correct_cases.json`.
-"""
+"""Files of questions that greedy decoding solves (SPEC B): a JSON list of positions in the source, counted from 0."""
 
 from __future__ import annotations
 
@@ -20,15 +16,8 @@ from mcts_math.tasks.task import Task
 
 
 def without_cases(tasks: Sequence[Task], path: str | Path) -> list[Task]:
-    """The tasks that a file of solved cases does not name.
-
-    Args:
-        tasks: all of a question source: the file counts positions in it, from 0.
-        path: a JSON list of positions, as `metadata/MODEL_DATASET_correct_cases.json` of the published system.
-
-    Raises:
-        TaskError: the file can't be read, is no such list, or was made for other questions.
-    """
+    """The tasks that a file of solved cases does not name. Raises TaskError: it is no such file, or of other
+    questions."""
     remedy = "Give --exclude a JSON list of the positions of solved questions, such as [0, 3, 17]."
     data = read_json(path, remedy, TaskError)
     if not isinstance(data, list) or any(isinstance(item, bool) or not isinstance(item, int) for item in data):
@@ -44,16 +33,8 @@ def without_cases(tasks: Sequence[Task], path: str | Path) -> list[Task]:
 
 
 def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) -> int:
-    """Writes which tasks were solved, as `without_cases` reads it; whole or not at all. Returns their number.
-
-    Args:
-        path: the file; its folder is made.
-        tasks: all of the question source.
-        solved: ids of the solved ones.
-
-    Raises:
-        TaskError: the file can't be written.
-    """
+    """Writes which tasks were solved (ids), whole or not at all. Returns their number. Raises TaskError where it
+    can't."""
     ids = set(solved)
     positions = [index for index, task in enumerate(tasks) if task.id in ids]
     with writing(path, "Choose another --save_correct.", TaskError):

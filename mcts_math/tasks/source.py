@@ -38,7 +38,6 @@ class Source:
 
     @property
     def stem(self) -> str:
-        """A short name, for the names of files."""
         if self.path is None:
             return f"{self.name}-{self.split}" if self.split else self.name
         stem = Path(self.path.name.removesuffix(".gz")).stem
@@ -67,11 +66,7 @@ def _require_no_slip(text: str, name: str) -> None:
 
 
 def load_tasks(source: str | Path) -> list[Task]:
-    """The tasks of a question source.
-
-    Raises:
-        TaskError: naming file, line and field, and what to change; or why the Hub can't be had, and what to do instead.
-    """
+    """The tasks of a question source. Raises TaskError, which names file, line and field, and what to do."""
     where = parse_source(source)
     records = list(_records(where))
     name = where.name or _recognise([record for _, record in records])
@@ -89,16 +84,8 @@ def make_tasks(records: Iterable[Task | Mapping[str, Any]]) -> list[Task]:
 
 
 def take_shard(tasks: Sequence[Task], shard: str) -> list[Task]:
-    """Every N-th task from the I-th on, for machines that know nothing of each other: the shards of one N have every
-    task once, and about as many each.
-
-    Args:
-        tasks: all of them, in the same order in every shard.
-        shard: `I/N`, I from 0 to N - 1.
-
-    Raises:
-        TaskError: it is no such text, or there are fewer tasks than shards.
-    """
+    """Every N-th task from the I-th on, for a shard `I/N`. Raises TaskError: no such text, or fewer tasks than
+    shards."""
     found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", shard.strip(), re.ASCII)
     index, count = (int(found[1]), int(found[2])) if found else (0, 0)
     if not index < count:
@@ -116,11 +103,9 @@ def digest_of(tasks: Sequence[Task]) -> str:
 
 def _recognise(records: Sequence[Any]) -> str:
     """The data set whose fields all records have; "" where there is none."""
-
-    def all_are(benchmark: Benchmark) -> bool:
-        return all(isinstance(record, Mapping) and benchmark.recognises(record) for record in records)
-
-    return next((name for name, benchmark in BENCHMARKS.items() if records and all_are(benchmark)), "")
+    if not records or not all(isinstance(record, Mapping) for record in records):
+        return ""
+    return next((name for name, one in BENCHMARKS.items() if all(map(one.recognises, records))), "")
 
 
 def _converted(

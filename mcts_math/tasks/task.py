@@ -1,10 +1,8 @@
 """A task: one question, known by its id, never by its text.
 
-The id is the record's own `id` where it has one. Else it derives from the question's text, so that it stays the same
-when a file is cut, shuffled or merged; equal questions are numbered in file order and each keeps its own result.
-
-A line of results is the user's record with keys of ours beside (`RUN_KEYS`). A column of the user's that has such a
-name is kept under `input`, so that it is never taken for a result and comes back whole.
+The id is the record's own, or derives from the question's text, so that it stays the same when a file is cut, shuffled
+or merged; equal questions are numbered. A line of results is the user's record with keys of ours beside (`RUN_KEYS`); a
+column of the user's that has such a name is kept under `input`.
 """
 
 from __future__ import annotations
@@ -64,7 +62,6 @@ class Task:
 
     @property
     def chat_question(self) -> str:
-        """The question as a conversation asks it."""
         return f"{self.question}\n\n{self.instruction}" if self.instruction else self.question
 
     @property
@@ -84,12 +81,7 @@ def states_problem(record: Mapping[str, Any]) -> bool:
 
 
 def collect_tasks(records: Iterable[tuple[str, Any]]) -> list[Task]:
-    """Tasks from (where, task or record).
-
-    Raises:
-        TaskError: records without a question, with an answer of a wrong type, or with an id that stood before: a line
-            each, naming `where`, of the first ten.
-    """
+    """Tasks from (where, task or record). Raises TaskError: a line each, naming `where`, of the first ten faults."""
     tasks: list[Task] = []
     copies: Counter[str] = Counter()
     seen: dict[str, str] = {}
@@ -180,10 +172,7 @@ def result_columns(record: Mapping[str, Any]) -> JsonObject:
 
 
 def answers_of(record: Mapping[str, Any], where: str = "record") -> tuple[str, ...]:
-    """Accepted answers of a record: its `answer`, a string, a number or a list of these; () where absent or NaN.
-
-    Of a worked solution in the form of GSM8K the answer is what follows `####`.
-    """
+    """Accepted answers of a record: its `answer`, a string, a number or a list of these; () where absent or NaN."""
     answer = record.get("answer")
     values = answer if isinstance(answer, list) else [answer]
     found = []
@@ -201,10 +190,8 @@ def answers_of(record: Mapping[str, Any], where: str = "record") -> tuple[str, .
 
 
 def final_answer(answer: str) -> str:
-    """What is accepted of an answer as data sets write it: behind `####`, without a unit in brackets.
-
-    Separators of thousands are dropped behind `####` only: elsewhere `1,234` may be a pair of coordinates.
-    """
+    """What is accepted of an answer as data sets write it: behind `####` (there without separators of thousands;
+    elsewhere `1,234` may be a pair), without a unit in brackets."""
     marked = marked_answer(answer)
     if marked:
         answer = marked.replace(",", "") if _THOUSANDS.fullmatch(marked) else marked

@@ -21,7 +21,6 @@ INTERRUPTED = "The same command goes on from the last state; with --overwrite it
 
 
 def main(argv: list[str]) -> int:
-    """Runs the program; returns its exit code."""
     parser = make_parser(__doc__, describe_keys(TrainConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/train/")
     parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished checkpoint")

@@ -20,7 +20,7 @@ from mcts_math.files import read_records
 from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.tasks import JsonObject
 from mcts_math.train.examples import EXAMPLES
-from mcts_math.tree import Node, Tree
+from mcts_math.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,12 @@ def value_points(path: str | Path, grader: Grader) -> list[ValuePoint]:
     points: list[ValuePoint] = []
     for number, (tree, verdicts) in enumerate(read_judged(path, grader)):
         for leaf, right in verdicts.items():
-            scored = [(node, _value_of(node)) for node in tree.path(tree.nodes[leaf])]
-            points += [
-                ValuePoint(value, right, node.id == leaf, node.depth, number)
-                for node, value in scored
-                if value is not None
-            ]
+            for node in tree.path(tree.nodes[leaf]):
+                # what the head said; of a file that does not tell, the published field, which beam search leaves alone
+                value = node.value if node.estimate is None else node.estimate
+                if value is not None:
+                    points.append(ValuePoint(value, right, node.id == leaf, node.depth, number))
     return points
-
-
-def _value_of(node: Node) -> float | None:
-    """What the value head said; of a file that does not tell, the published field, which beam search leaves alone."""
-    return node.value if node.estimate is None else node.estimate
 
 
 def read_judged(path: str | Path, grader: Grader) -> Iterator[tuple[Tree, dict[int, bool]]]:
@@ -91,25 +85,21 @@ def _area(points: Sequence[ValuePoint]) -> float:
 def describe_values(points: Sequence[ValuePoint]) -> JsonObject:
     """What a value head does on solutions.
 
-    Returns:
-        `auc_final`, `auc_inner`: areas under the curve on final and on inner steps of all questions together, so partly
-        by how hard the questions are. `auc_within`: the mean area on the final steps of one question, over the
-        `mixed_questions` that have right and wrong ones; by this a search gains. `questions_with_right`: in whose trees
-        some answer is right; no choice could do better. `error_by_depth`: the mean squared error against ±1.
+    `auc_final`, `auc_inner`: areas under the curve on final and inner steps of all questions together. `auc_within`:
+    the mean area on the final steps of one question, over the `mixed_questions` that have right and wrong ones; by this
+    a search gains. `questions_with_right`: no choice could do better. `error_by_depth`: mean squared, against ±1.
     """
     by_depth: dict[int, list[float]] = defaultdict(list)
     for point in points:
         by_depth[point.depth].append((point.value - (1 if point.right else -1)) ** 2)
-    areas = {}
-    for kind, final in (("auc_final", True), ("auc_inner", False)):
-        some = [point for point in points if point.final == final]
-        areas[kind] = none_if_nan(_area(some))
     finals: dict[int, list[ValuePoint]] = defaultdict(list)
     for point in points:
         if point.final:
             finals[point.question].append(point)
     mixed = [area for area in map(_area, finals.values()) if not math.isnan(area)]
-    return areas | {
+    return {
+        "auc_final": none_if_nan(_area([point for point in points if point.final])),
+        "auc_inner": none_if_nan(_area([point for point in points if not point.final])),
         "auc_within": sum(mixed) / len(mixed) if mixed else None,
         "mixed_questions": len(mixed),
         "questions_with_right": sum(any(p.right for p in some) for some in finals.values()),
@@ -147,9 +137,7 @@ def answer_outcomes(path: str | Path, grader: Grader) -> dict[str, AnswerOutcome
 def count_outcomes(found: Mapping[str, AnswerOutcome], greedy: Mapping[str, float]) -> JsonObject:
     """How many questions came to which outcome, apart for those that greedy decoding gets right and for the others.
 
-    Args:
-        found: of `answer_outcomes`.
-        greedy: question id -> 1 where greedy decoding is right, else 0; questions that are missing here are left out.
+    `greedy`: question id -> 1 where greedy decoding is right, else 0; questions that are missing here are left out.
     """
     counted = Counter((bool(greedy[i]), outcome) for i, outcome in found.items() if i in greedy)
     return {

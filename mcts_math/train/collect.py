@@ -1,7 +1,5 @@
-"""Files of trees -> files of training examples and preference pairs, in constant memory, with statistics.
-
-Where a tree's answers were not judged when it was made, they are compared with the accepted answers now.
-"""
+"""Files of trees -> files of training examples and preference pairs, in constant memory; answers are judged where
+need be."""
 
 from __future__ import annotations
 
@@ -50,12 +48,11 @@ class Statistics:
 
     def count(self, solutions: Sequence[Solution]) -> None:
         """Adds the judged solutions of one tree."""
-        right = sum(s.correct is True for s in solutions)
-        self.found[True] += right
-        self.found[False] += len(solutions) - right
-        self.empty += not solutions
-        self.never_right += bool(solutions) and not right
-        self.always_right += bool(solutions) and right == len(solutions)
+        kinds = [solution.correct is True for solution in solutions]
+        self.found.update(kinds)
+        self.empty += not kinds
+        self.never_right += bool(kinds) and not any(kinds)
+        self.always_right += bool(kinds) and all(kinds)
 
     def take(self, example: Example) -> None:
         self.taken[example.correct] += 1
@@ -79,16 +76,9 @@ class Statistics:
         """A table for the terminal."""
         rows = []
         for name, kind in (("right", True), ("wrong", False)):
-            inner = self.steps[kind] - self.taken[kind]
-            rows.append(
-                [
-                    name,
-                    f"{self.found[kind]:,}",
-                    f"{self.taken[kind]:,}",
-                    number(self.steps[kind] / max(self.taken[kind], 1), 2),
-                    number(self.q_sum[kind] / inner, 3) if inner else "-",
-                ]
-            )
+            inner, taken = self.steps[kind] - self.taken[kind], self.taken[kind]
+            q = number(self.q_sum[kind] / inner, 3) if inner else "-"
+            rows.append([name, f"{self.found[kind]:,}", f"{taken:,}", number(self.steps[kind] / max(taken, 1), 2), q])
         judged = self.trees - self.failed - self.unanswered
         lines = [
             f"{self.trees:,} trees: {self.never_right:,} never right "
@@ -105,15 +95,8 @@ class Statistics:
 def collect(
     trees: Iterable[str | Path], config: ExamplesConfig, grader: Grader, statistics: Statistics, *, pairs: bool = False
 ) -> Iterator[tuple[list[Example], list[Pair]]]:
-    """Yields the examples and, if wanted, the pairs of one question after another.
-
-    Args:
-        trees: results files of `mode: mcts`, ours or published ones, or of another search with values.
-        statistics: is added to.
-
-    Raises:
-        RecordError: a broken line, or one without Qs and values.
-    """
+    """Yields examples and, if wanted, pairs of one question after another. Raises RecordError: a line that is
+    broken, or without Qs and values."""
     stream = _read_trees(trees, config, statistics)
     while batch := list(islice(stream, _READ_AHEAD)):
         solutions_by_tree = _judge([tree for tree, _, _ in batch], config, grader)
@@ -144,10 +127,7 @@ def write_examples(
     dataset: str | Path | None = None,
 ) -> Statistics:
     """Writes an examples file and, where named, a pairs file and a Hugging Face dataset; each whole or not at all.
-
-    Raises:
-        RecordError: a file can't be read or written, an output is another file of these, or no tree could be judged.
-    """
+    Raises RecordError: a file can't be read or written, an output is another file of these, no tree could be judged."""
     statistics = Statistics()
     outputs = [Path(output), *([Path(pairs)] if pairs else [])]
     _require_own_files(trees, outputs, dataset)
@@ -212,15 +192,11 @@ def _read_trees(
             raise RecordError(f"{where}: a Q of {wrong[0]}. Search with rewards in [-1, 1], as values are.")
         tree.task = replace(tree.task, id=task_id)
         if len(tree.nodes) > 1:  # else there is nothing to render
-            yield tree, format_of(record, tree, config, where), _source_of(record)
+            source = record.get("value_source") if is_ours(record) else None
+            scorer = source if isinstance(source, str) and source != "none" else ""
+            yield tree, format_of(record, tree, config, where), scorer
         else:
             statistics.empty += 1
-
-
-def _source_of(record: JsonObject) -> str:
-    """Who scored the steps of a line; "" where nobody did, or the line is not ours."""
-    source = record.get("value_source") if is_ours(record) else None
-    return source if isinstance(source, str) and source != "none" else ""
 
 
 def _has_qs(record: JsonObject, where: str) -> bool:
@@ -235,11 +211,7 @@ def _has_qs(record: JsonObject, where: str) -> bool:
 
 
 def _take_values(tree: Tree, where: str) -> None:
-    """In a tree of a search that backs nothing up a step's value is the one result that is known of it.
-
-    Raises:
-        RecordError: no step has a value.
-    """
+    """Where nothing is backed up, a step's value is the one result that is known of it. Raises RecordError for none."""
     scored = [node for node in tree.nodes[1:] if node.value is not None]
     if len(tree.nodes) > 1 and not scored:
         raise RecordError(

@@ -1,10 +1,6 @@
-"""Examples and pairs as tokens.
-
-Tokens are those that the engine sees. It reads the value of a step at the last token of the prompt that ends with it,
-and tokenises that prompt by itself, so where a step ends here is found by tokenising the same prefix. Where a tokenizer
-merges a step's end with what follows (it then sees other tokens while searching), the last token before the merged one
-is taken, and counted. A conversation is shown by the model's own chat template; the policy also learns to end its turn.
-"""
+"""Examples and pairs as tokens, those that the engine sees: it reads the value of a step at the last token of the
+prompt that ends with it, so where a step ends is found by tokenising the same prefix. Where a tokenizer merges a
+step's end with what follows, the last token before the merged one is taken, and counted."""
 
 from __future__ import annotations
 
@@ -99,7 +95,6 @@ class Encoder:
         return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, value_at, targets),), example.question)
 
     def pair(self, pair: Pair) -> Item:
-        """The two sequences of a preference pair."""
         sequences = []
         for step, sign in ((pair.chosen, 1), (pair.rejected, -1)):
             ids = self._codec.encode_prompt(_followed(pair.prompt, step))
@@ -193,11 +188,8 @@ def written_by_model(step: str) -> int:
 def encode_files(
     encoder: Encoder, examples: Sequence[str | Path], pairs: Sequence[str | Path], max_length: int
 ) -> tuple[list[Item], DataReport]:
-    """All items that fit a row, and what became of the rest.
-
-    Raises:
-        RecordError: a broken line, one that the model's tokenizer or template can't show, or nothing that fits.
-    """
+    """All items that fit a row, and what became of the rest. Raises RecordError for a line that is broken or can't
+    be shown, or where nothing fits."""
     items: list[Item] = []
     report = DataReport()
     streams: tuple[tuple[str, Callable[[Any], Item], Iterator[Any]], ...] = (

@@ -1,12 +1,6 @@
-"""Training examples: right and wrong solutions of a tree, every step with its Q value (SPEC A9). Pure functions.
-
-An example's text is its prompt and the texts of its steps, one after another; where a step ends, the search reads its
-value. The last step's Q is its reward. Solutions are leaves that the search has visited; equal ones count once.
-
-What an example looks like is the format's business: trees of few-shot searches (round 1 of the published system) become
-steps in tags, since that is the form in which a tuned model is searched. A step that has no text of its own there, such
-as a few-shot step of thought alone, is part of the step after it, and so is its Q.
-"""
+"""Training examples: right and wrong solutions of a tree, every step with its Q value (SPEC A9), the last one's its
+reward. A step without text of its own, such as a few-shot step of thought alone, is part of the step after it, and
+so is its Q."""
 
 from __future__ import annotations
 
@@ -70,10 +64,8 @@ EXAMPLES: Final = Lines(TypeAdapter(Example), "a training example", "Make it wit
 
 
 def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, where: str) -> StepFormat:
-    """The format that a tree was made with: as its line tells, else the config, else as its steps look.
-
-    Raises RecordError, naming `where`, where it can't be known.
-    """
+    """The format that a tree was made with: as its line tells, else the config, else as its steps look. Raises
+    RecordError, naming `where`."""
     told = record if is_ours(record) else {}
     stored = told.get("format") if isinstance(told.get("format"), str) else None
     name = stored if stored in FORMATS else config.format

@@ -18,7 +18,7 @@ from mcts_math.errors import TrainingError
 from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
-from mcts_math.train.model import add_adapters
+from mcts_math.train.model import add_lora
 from mcts_math.train.stages import RECIPE
 
 # Files of the starting checkpoint that training does not change.
@@ -45,15 +45,8 @@ def save_checkpoint(
     recipe: JsonObject,
     folder: Path,
 ) -> None:
-    """Writes weights, head, tokenizer and the recipe; an existing folder is replaced at the end, at once.
-
-    Args:
-        state: weights of the policy, by their names in it; adapters are merged into a fresh copy.
-        source: the checkpoint that the training started from.
-
-    Raises:
-        TrainingError: the disk is full, or the folder can't be written.
-    """
+    """Writes weights (by their names in the policy; adapters are merged into a fresh copy), head, tokenizer and
+    recipe. An existing folder is replaced at the end. Raises TrainingError where it can't be written."""
     dtype = _save_dtype(source, config)
     if config.lora is not None:
         policy, state = _merge(state, source, config)
@@ -72,10 +65,8 @@ def save_checkpoint(
 
 
 def save_policy(policy: Any, source: Checkpoint, folder: Path, weights: dict[str, Tensor] | None = None) -> None:
-    """Writes a policy, with what training does not change of the source: tokenizer, chat template, the model's code.
-
-    `weights`: in place of the policy's own.
-    """
+    """Writes a policy, or `weights` in place of its own, with what training leaves alone of the source: tokenizer,
+    code, …"""
     if (source.folder / "generation_config.json").exists():  # it is copied: transformers refuses to write some it reads
         policy.generation_config = GenerationConfig()
     with without_progress_bars():
@@ -96,7 +87,7 @@ def _save_dtype(source: Checkpoint, config: TrainConfig) -> torch.dtype:
 def _merge(state: dict[str, Tensor], source: Checkpoint, config: TrainConfig) -> tuple[Any, dict[str, Tensor]]:
     """A copy of the policy with the trained adapters merged in, and its weights."""
     assert config.lora is not None
-    adapted = add_adapters(load_weights(source.folder, getattr(torch, config.dtype), None), config.lora)
+    adapted = add_lora(load_weights(source.folder, getattr(torch, config.dtype), None), config.lora)
     trained = {name: tensor for name, tensor in state.items() if "lora_" in name}
     unknown = adapted.load_state_dict(trained, strict=False).unexpected_keys
     if unknown or not trained:

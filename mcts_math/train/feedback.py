@@ -1,34 +1,34 @@
 """What a learned optimiser and its baselines are trained on: attempts with their verdict, and the gold solution.
 
-A line of a feedback file is an attempt: {id, question, attempt, feedback, verdict, solution}, where `question` is the
-prompt, `attempt` the prompt that the attempt has made of it, `feedback` what is said to it, and `solution` what should
-have been written. A line without `attempt` is a question with its solution alone, which the baselines learn from, too.
+A line of a feedback file is a `Feedback`; one without `attempt` is a question with its solution alone, for baselines.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
+from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.table import render_table
 from mcts_math.files import read_records
 from mcts_math.formats import StepFormat
 from mcts_math.formats.base import FINAL_ANSWER
 from mcts_math.messages import Sample
+from mcts_math.requests import LossTerm
 from mcts_math.run.record import error_of, record_to_tree
 from mcts_math.search.revision import INCORRECT
 from mcts_math.step import Verdict
 from mcts_math.tasks import Task
 from mcts_math.tasks.task import marked_answer
 from mcts_math.train.examples import StoredPrompt
-from mcts_math.train.reading import Lines
+from mcts_math.train.reading import Lines, showing
 from mcts_math.tree import Attempt, Tree
 
 _CALCULATOR: Final = re.compile(r"<<[^<>]*>>")  # GSM8K's notes between the lines
@@ -84,18 +84,9 @@ def feedback_of(
     own: bool = False,
     chosen: Container[str] | None = None,
 ) -> Iterator[Feedback]:
-    """The attempts in a results file.
-
-    Args:
-        trees: of a method that makes attempts.
-        max_tokens: of a step: one that is as long did not end by itself.
-        counts: are added to.
-        own: where the data set has no solution, the first right attempt stands for it.
-        chosen: ids of the questions that are asked for; None: all.
-
-    Raises:
-        RecordError: a broken line, or a question without gold solution.
-    """
+    """The attempts in a results file of a method that makes attempts. One with a step of `max_tokens` did not end by
+    itself. `own`: where the data set has no solution, the first right attempt stands for it, else RecordError is
+    raised. `chosen`: ids of the questions that are asked for; None: all."""
     for where, record in read_records(trees):
         if chosen is not None and record.get("id") not in chosen:
             continue
@@ -130,11 +121,8 @@ def gold_only(tasks: Iterable[Task], form: StepFormat, counts: FeedbackCounts) -
 
 
 def gold_solution(task: Task, form: StepFormat, where: str) -> str:
-    """The data set's own solution in the answer format of the prompt: one that is in it already stays as it is.
-
-    Raises:
-        RecordError: the question has none, or the format is not known here.
-    """
+    """The data set's own solution in the answer format of the prompt. Raises RecordError: it has none, or the format
+    is not known here."""
     given = task.record.get("solution")
     if not isinstance(given, str) or not given.strip():
         raise RecordError(
@@ -155,6 +143,55 @@ def gold_solution(task: Task, form: StepFormat, where: str) -> str:
             + ("has no answer to put into it." if layout is not None else f"only {', '.join(_LAYOUTS)} are known here.")
         )
     return layout(_CALCULATOR.sub("", text.partition("\n#### ")[0]).strip(), answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A line as tokens: the conversation that a rule learns from, and the solution that should be written."""
+
+    id: str  # of the line
+    conversation: tuple[int, ...]  # question, attempt and feedback; () for a baseline
+    target: tuple[int, ...]  # question and gold solution, with the token that ends it
+    start: int  # where in `target` the solution begins
+
+
+def load_lessons(
+    codec: Codec, paths: Sequence[str | Path], max_length: int, *, with_attempts: bool
+) -> tuple[list[Lesson], str]:
+    """The lessons of feedback files, within `max_length` tokens each, and in words what became of the lines.
+    `with_attempts`: a line is a lesson, and RecordError is raised where one has no attempt; else a question is one,
+    whatever its attempts."""
+    lessons, too_long = list[Lesson](), list[str]()
+    seen: set[tuple[str, str]] = set()
+    for line in FEEDBACK.read(paths):
+        if with_attempts and line.attempt is None:
+            raise RecordError(f"the line {line.id!r} holds no attempt, from which kind: rule learns.")
+        key = (repr(line.question), line.solution)
+        if not with_attempts and key in seen:
+            continue
+        seen.add(key)
+        with showing(line.id):
+            lesson = encode_lesson(codec, line, with_attempts=with_attempts)
+        if max(len(lesson.conversation), len(lesson.target)) > max_length:
+            too_long.append(line.id)
+        else:
+            lessons.append(lesson)
+    tokens = sum(len(lesson.conversation) + len(lesson.target) for lesson in lessons)
+    report = f"{len(lessons):,} examples of {tokens:,} tokens"
+    if too_long:
+        report += f"; {len(too_long):,} are too long and left out (such as {too_long[0]})"
+    if not lessons:
+        raise RecordError(f"{', '.join(map(str, paths))}: nothing to train on ({report}).")
+    return lessons, report
+
+
+def encode_lesson(codec: Codec, line: Feedback, *, with_attempts: bool) -> Lesson:
+    """The tokens of a line. Raises RefusedError where the model's tokenizer or template can't show it."""
+    target, start = codec.encode_reply(line.question, line.solution)
+    conversation: tuple[int, ...] = ()
+    if with_attempts and line.attempt is not None:
+        conversation, _ = codec.encode_term(LossTerm(line.attempt, line.feedback))
+    return Lesson(line.id, conversation, target, start)
 
 
 def _has_ended(tree: Tree, attempt: Attempt, max_tokens: int) -> bool:

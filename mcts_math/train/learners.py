@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,13 +18,13 @@ from mcts_math.engine.hf.optune.rule import Factors, UpdateRule
 from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shapes_of
 from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.part_settings import RULE, TUNED
-from mcts_math.errors import ConfigError, EngineError, require_package
+from mcts_math.errors import EngineError
 from mcts_math.settings import make_settings
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import RuleConfig, TuningConfig
 from mcts_math.train.export import save_policy
-from mcts_math.train.lessons import Example
-from mcts_math.train.model import require_own_weights
+from mcts_math.train.feedback import Lesson
+from mcts_math.train.model import add_adapters
 from mcts_math.train.processes import gather, rank
 
 _PEFT: Final = {"lora": "LoraConfig", "ia3": "IA3Config", "layernorm": "LNTuningConfig", "prefix": "PrefixTuningConfig"}
@@ -33,19 +32,16 @@ _HALF: Final = (torch.bfloat16, torch.float16)
 
 
 class Learner(Protocol):
-    """What learns.
+    """What learns."""
 
-    Attributes:
-        module: holds it, and whatever else belongs to a state.
-    """
-
-    figures: dict[str, float]  # of the last example, by name, for the log
+    figures: dict[str, float]  # of the last lesson, by name, for the log
 
     @property
-    def module(self) -> nn.Module: ...
+    def module(self) -> nn.Module:
+        """Holds what learns, and whatever else belongs to a state."""
 
-    def loss(self, example: Example | None) -> Tensor | None:
-        """The loss of an example, with gradient; None where it is not finite before that, or there is no example.
+    def loss(self, lesson: Lesson | None) -> Tensor | None:
+        """The loss of a lesson, with gradient; None where it is not finite before that, or there is no lesson.
 
         All processes call it together; one that has no example left passes None.
         """
@@ -60,12 +56,8 @@ class Learner(Protocol):
 
 
 def make_learner(model: CausalModel, config: TuningConfig) -> Learner:
-    """What the config asks for, on a model that is its own from now on.
-
-    Raises:
-        ConfigError: options that the kind does not know.
-        EngineError: the model lacks what is to be changed.
-    """
+    """What the config asks for, on a model that is its own from now on. Raises ConfigError or EngineError where it
+    does not fit."""
     torch.manual_seed(config.seed)
     return (RuleLearner if config.kind == "rule" else TunedLearner)(model, config)
 
@@ -83,13 +75,13 @@ class RuleLearner:
         self.module: UpdateRule = rule.to(model.device)
         self.figures: dict[str, float] = {}
 
-    def loss(self, example: Example | None) -> Tensor | None:
+    def loss(self, lesson: Lesson | None) -> Tensor | None:
         """As in `Learner`. The moments take in the tokens of all processes in the order of the examples."""
-        factors = None if example is None else self._factors(example)
+        factors = None if lesson is None else self._factors(lesson)
         summaries = gather(self.module.summarise(self._none() if factors is None else factors))
         for summary in summaries[: rank() + 1]:
             self.module.observe(summary)
-        loss = None if example is None or factors is None else self._outer(example, factors)
+        loss = None if lesson is None or factors is None else self._outer(lesson, factors)
         for summary in summaries[rank() + 1 :]:
             self.module.observe(summary)
         return loss
@@ -104,9 +96,9 @@ class RuleLearner:
         base = describe_rule(self.module, self._model.raw, self._sites, self._rank, source.name)
         save_parts(folder, RULE, self.state(), recipe | base)
 
-    def _factors(self, example: Example) -> dict[str, Factors] | None:
+    def _factors(self, lesson: Lesson) -> dict[str, Factors] | None:
         """Factors of the inner loss; None where one is not finite."""
-        ids = torch.tensor(example.conversation, device=self._model.device)
+        ids = torch.tensor(lesson.conversation, device=self._model.device)
         inner, factors = measure(self._model.raw, self._sites, ids)
         self.figures = {"inner": inner}
         return factors if all(one.is_finite for one in factors.values()) else None
@@ -118,12 +110,12 @@ class RuleLearner:
             for name, s in self.module.shapes.items()
         }
 
-    def _outer(self, example: Example, factors: Mapping[str, Factors]) -> Tensor:
+    def _outer(self, lesson: Lesson, factors: Mapping[str, Factors]) -> Tensor:
         changes = self.module.changes(factors)
         norms = [float(change.matrix.detach().norm()) for change in changes.values()]
         self.figures["change_norm"] = sum(norms) / len(norms)
         with changed(self._sites, changes):
-            return target_loss(self._model, self._model.raw, example)
+            return target_loss(self._model, self._model.raw, lesson)
 
 
 class TunedLearner:
@@ -141,11 +133,11 @@ class TunedLearner:
         self._is_half = config.dtype == "bfloat16"
         self.figures: dict[str, float] = {}
 
-    def loss(self, example: Example | None) -> Tensor | None:
-        if example is None:
+    def loss(self, lesson: Lesson | None) -> Tensor | None:
+        if lesson is None:
             return None
         with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._is_half):
-            return target_loss(self._model, self.module, example)
+            return target_loss(self._model, self.module, lesson)
 
     def state(self) -> dict[str, Tensor]:
         return {name: weight for name, weight in self.module.named_parameters() if weight.requires_grad}
@@ -173,7 +165,10 @@ class TunedLearner:
             return raw.requires_grad_(True)
         raw.requires_grad_(False)
         if config.kind in _PEFT:
-            return _with_peft(raw, config)
+            made: nn.Module = add_adapters(raw, _PEFT[config.kind], config.options, f"kind: {config.kind}, options")
+            if not any(parameter.requires_grad for parameter in made.parameters()):
+                raise EngineError(f"kind: {config.kind} found nothing to train in a {type(raw).__name__}")
+            return made
         self._grafts = make_grafts(config.kind, raw, config.options).to(self._model.device)
         attach(raw, self._grafts)
         return _Grafted(raw, self._grafts)
@@ -201,23 +196,8 @@ class _Grafted(nn.Module):
         return self.model(**inputs)
 
 
-def target_loss(model: CausalModel, module: Any, example: Example) -> Tensor:
+def target_loss(model: CausalModel, module: Any, lesson: Lesson) -> Tensor:
     """Mean cross-entropy of the target's tokens, given the question."""
-    ids = torch.tensor(example.target, device=model.device)
-    places = torch.arange(example.start - 1, len(ids) - 1, device=model.device)
-    return cross_entropy(model.logits(module, ids, places).float(), ids[example.start :])
-
-
-def _with_peft(raw: nn.Module, config: TuningConfig) -> nn.Module:
-    peft = require_package("peft", f"kind: {config.kind}", "train", ConfigError)
-    try:
-        settings = getattr(peft, _PEFT[config.kind])(task_type="CAUSAL_LM", **config.options)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Unsupported layer type")  # peft says so of every norm that it tunes
-            made: nn.Module = peft.get_peft_model(raw, settings)
-    except (TypeError, ValueError) as error:  # peft's words for arguments and targets that it can't take
-        raise ConfigError(f"options: peft refuses them for kind: {config.kind}: {error}.") from error
-    require_own_weights(made, "options")
-    if not any(parameter.requires_grad for parameter in made.parameters()):
-        raise EngineError(f"kind: {config.kind} found nothing to train in a {type(raw).__name__}; set target_modules")
-    return made
+    ids = torch.tensor(lesson.target, device=model.device)
+    places = torch.arange(lesson.start - 1, len(ids) - 1, device=model.device)
+    return cross_entropy(model.logits(module, ids, places).float(), ids[lesson.start :])

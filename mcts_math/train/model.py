@@ -1,13 +1,12 @@
-"""A causal language model and its value head as one module, whose forward pass gives the sums of the losses.
-
-The policy's own output layer is applied to the tokens that are learned only, which are often few. Some architectures
-scale or cap their logits afterwards; whether this one does is tried once, and then the whole model is run instead.
-"""
+"""A causal language model and its value head as one module, whose forward pass gives the sums of the losses. The
+output layer is applied to learned tokens only, unless a trial tells that the model scales or caps its logits
+afterwards."""
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,11 +23,7 @@ from mcts_math.train.loss import pair_places, policy_loss, preference_loss, valu
 
 
 class PolicyWithValue(nn.Module):
-    """What transformers' Trainer trains.
-
-    Attributes:
-        v_head: `summary`, a linear layer: v = tanh(summary(h)), h the last hidden state after the final norm.
-    """
+    """What transformers' Trainer trains; v = tanh(v_head.summary(h)), h the last hidden state after the final norm."""
 
     def __init__(self, policy: Any, head: ValueHead, preference_scale: float = 2.0) -> None:
         super().__init__()
@@ -94,7 +89,6 @@ class PolicyWithValue(nn.Module):
         return self._run(input_ids, position_ids, torch.empty(0, dtype=torch.long, device=input_ids.device))[0]
 
     def value_head(self, state: dict[str, Tensor]) -> ValueHead:
-        """The head of a state dict of this module."""
         return ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])
 
     def _run(self, input_ids: Tensor, position_ids: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,11 +113,8 @@ class PolicyWithValue(nn.Module):
 
     @torch.no_grad()
     def keeps_sequences_apart(self) -> bool:
-        """Whether a second sequence in a row does not see the first one, tried with two different first ones.
-
-        Attention knows packed sequences by their positions. Layers that carry a state along the row (Mamba, short
-        convolutions) and models without positions (ALiBi) do not.
-        """
+        """Whether a second sequence in a row does not see the first one, as it would with Mamba, convolutions or
+        ALiBi."""
         with self._trial() as device:
             ids = torch.tensor([[0, 1, 2, 3, 0, 1, 2, 3], [3, 2, 1, 0, 0, 1, 2, 3]], device=device)
             positions = torch.arange(4, device=device).repeat(2, 2)
@@ -164,34 +155,32 @@ class PolicyWithValue(nn.Module):
 
 
 def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
-    """Loads policy and value head for training, on the CPU; Trainer moves them.
-
-    Raises:
-        CheckpointError: weights or head can't be loaded.
-        ConfigError: adapters were asked for, but peft is not installed.
-    """
+    """Loads policy and value head for training, on the CPU. Raises CheckpointError, and ConfigError as
+    `add_adapters`."""
     policy = load_weights(checkpoint.folder, getattr(torch, config.dtype), config.attn)
     if config.lora is not None:
-        policy = add_adapters(policy, config.lora)
+        policy = add_lora(policy, config.lora)
     has_head = checkpoint.head_files and not config.fresh_value_head
     head = load_value_head(checkpoint) if has_head else fresh_head_of(checkpoint, config.seed)
     return PolicyWithValue(policy, head, config.preference_scale)
 
 
-def add_adapters(policy: Any, lora: LoraConfig) -> Any:
-    """The policy with LoRA adapters (peft); only they are trained. Raises ConfigError: no peft, or no fit layers."""
-    peft = require_package("peft", "lora", "train", ConfigError)
+def add_lora(policy: Any, lora: LoraConfig) -> Any:
+    """The policy with LoRA adapters. Raises ConfigError as `add_adapters`."""
     given = {"r": lora.r, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "target_modules": lora.target_modules}
+    return add_adapters(policy, "LoraConfig", given, "lora")
+
+
+def add_adapters(policy: Any, kind: str, arguments: Mapping[str, Any], key: str) -> Any:
+    """The policy with adapters of peft (`kind` is its configuration), which alone are trained. Raises ConfigError,
+    naming `key`: no peft, no fit layers, or a weight that two layers share: merging would change both."""
+    peft = require_package("peft", key, "train", ConfigError)
     try:
-        adapted = peft.get_peft_model(policy, peft.LoraConfig(**given, task_type="CAUSAL_LM"))
-    except ValueError as error:
-        raise ConfigError(f"lora: peft refuses it: {error}") from error
-    require_own_weights(adapted, "lora")
-    return adapted
-
-
-def require_own_weights(adapted: Any, key: str) -> None:
-    """Raises ConfigError where an adapter is on a weight that two layers share: merging it would change both."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Unsupported layer type")  # peft says so of every norm that it tunes
+            adapted = peft.get_peft_model(policy, getattr(peft, kind)(task_type="CAUSAL_LM", **arguments))
+    except (TypeError, ValueError) as error:  # peft's words for arguments and targets that it can't take
+        raise ConfigError(f"{key}: peft refuses it for {kind}: {error}.") from error
     uses = Counter(id(weight) for _, weight in adapted.named_parameters(remove_duplicate=False))
     for name, module in adapted.named_modules():
         weight = getattr(getattr(module, "base_layer", None), "weight", None)
@@ -200,3 +189,4 @@ def require_own_weights(adapted: Any, key: str) -> None:
                 f"{key}: {name.rpartition('.')[2]} shares its weight with another layer (tie_word_embeddings), which "
                 "merged adapters would change too. Leave it out of target_modules."
             )
+    return adapted

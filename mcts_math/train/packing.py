@@ -1,8 +1,5 @@
-"""Rows of examples, and batches of rows.
-
-A row holds one example, or with packing several that don't see each other: positions start at 0 in each, which is how
-transformers tells packed sequences apart in every kind of attention. What fills a row up is one more such sequence.
-"""
+"""Rows of examples, and batches of rows. Packed sequences don't see each other: positions start at 0 in each, which
+is how transformers tells them apart in every kind of attention. What fills a row up is one more such sequence."""
 
 from __future__ import annotations
 
@@ -22,10 +19,8 @@ Rows: TypeAlias = list[list[Item]]
 
 
 def pack(items: Sequence[Item], max_length: int, seed: int) -> Rows:
-    """Fills rows of at most `max_length` tokens: the longest first, each into the fullest row that has room.
-
-    Items are shuffled before, so that rows of equal lengths don't depend on their order in the file alone.
-    """
+    """Fills rows of at most `max_length` tokens: the longest item first, in an order of its own for each seed, each
+    into the fullest row that has room."""
     order = np.random.default_rng(seed).permutation(len(items))
     ordered = sorted((items[i] for i in order), key=lambda item: -item.length)
     rows: Rows = []
@@ -47,12 +42,9 @@ def pack(items: Sequence[Item], max_length: int, seed: int) -> Rows:
 
 @dataclass(slots=True)
 class Collator:
-    """Rows -> a batch of tensors [B, T], T a multiple of `pad_multiple`, and the ids of the examples in it.
-
-    Keys: input_ids, position_ids, labels (IGNORED where there is nothing to learn), value_targets with value_mask, and
-    preference: +k at the last token of the better step of pair k, -k at the worse one's, 0 elsewhere; k from 1 on, over
-    the whole batch.
-    """
+    """Rows -> a batch of tensors [B, T], T a multiple of `pad_multiple`, and the ids of the examples in it:
+    input_ids, position_ids, labels (or IGNORED), value_targets with value_mask, and preference: +k at the last token
+    of the better step of pair k, -k at the worse one's, 0 elsewhere; k from 1 on, over the whole batch."""
 
     pad_id: int
     pad_multiple: int = 64

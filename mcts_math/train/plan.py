@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.config import Config
@@ -13,7 +13,7 @@ from mcts_math.engine.load import find_engine
 from mcts_math.errors import ConfigError
 from mcts_math.evaluate.experiments import ConfigFile, MethodConfig, Run, check_contrasts, runs_of
 from mcts_math.settings import load_settings, make_settings
-from mcts_math.tasks import Task, load_tasks
+from mcts_math.tasks import load_tasks
 from mcts_math.train.config import RoundsConfig, TrainConfig
 
 
@@ -49,17 +49,10 @@ class Plan:
         check_contrasts(config.contrasts, config.methods)
         self.runs(1)
 
-    @property
-    def test_tasks(self) -> list[Task]:
-        """The questions of the evaluation."""
-        return load_tasks(self.config.test_questions)
-
     def round(self, number: int) -> Path:
-        """The folder of a round."""
         return round_folder(self.folder, number)
 
     def checkpoint(self, number: int) -> str:
-        """The checkpoint that a round makes."""
         return str(self.round(number) / "checkpoint")
 
     def search(self, number: int) -> Config:
@@ -79,7 +72,6 @@ class Plan:
         return config
 
     def training(self, number: int) -> TrainConfig:
-        """The training of a round."""
         entry = _entry(self.config.train, number)
         examples = [str(self.round(n) / "examples.jsonl") for n in [*self.earlier_examples(number), number]]
         settings = load_settings(TrainConfig, entry.config).model_dump(exclude_unset=True) | entry.overrides
@@ -109,18 +101,12 @@ class Plan:
             if number > 0 or method.load().value_source == "none"
         }
 
-    def questions(self, number: int) -> tuple[int, int]:
-        """First and number of this round's training questions, in turn through the file."""
-        total = len(load_tasks(self.config.train_questions))
+    def spans(self, number: int) -> list[tuple[int, int]]:
+        """This round's training questions, in turn through the file: first and number of those searched together."""
+        total, chunk = len(load_tasks(self.config.train_questions)), self.config.chunk
         size = min(self.config.questions_per_round or total, total)
-        first = (number - 1) * size % total
-        return (first, size) if first + size <= total else (total - size, size)
-
-    def spans(self, number: int) -> Iterator[tuple[int, int]]:
-        """The same in slices that are searched together: first and number of each."""
-        first, count = self.questions(number)
-        for start in range(first, first + count, self.config.chunk):
-            yield start, min(self.config.chunk, first + count - start)
+        first = min((number - 1) * size % total, total - size)
+        return [(start, min(chunk, first + size - start)) for start in range(first, first + size, chunk)]
 
     def start(self, number: int) -> int:
         """The round whose checkpoint a training starts from."""
@@ -135,17 +121,11 @@ class Plan:
         scored = []
         for name, method in self.methods(number).items():
             config = method.load()
-            if (
-                config.method.uses_values(config.options)
-                and not (config.method.backs_up or config.method.makes_attempts)  # these score whole attempts alone
-                and config.value_source == "head"
-            ):
+            scores_steps = not (config.method.backs_up or config.method.makes_attempts)  # else whole attempts alone
+            if scores_steps and config.method.uses_values(config.options) and config.value_source == "head":
                 width = int(config.options.model_dump().get("step_beam_width", 1))
                 scored.append((width, name, method.seeds[0]))
-        if not scored:
-            return None
-        _, name, seed = max(scored)
-        return name, seed
+        return max(scored)[1:] if scored else None
 
     def greedy_method(self) -> str | None:
         """The name of greedy decoding, where it is one of the methods."""

@@ -101,10 +101,8 @@ def draw_accuracy(rows: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
 
 
 def draw_training(folder: str | Path, path: str | Path) -> Path:
-    """Outer and inner loss, and the norm of the learned change, by epoch; from the recipe in the folder of a result.
-
-    An epoch whose steps were all dropped is a gap. Raises RecordError where all are.
-    """
+    """Losses, and the norm of the learned change, by epoch, from the recipe in a result's folder; gaps where all
+    steps were dropped. Raises RecordError where all are gaps."""
     epochs = json.loads((Path(folder) / RECIPE).read_text("utf-8"))["epochs"]
     names = list(dict.fromkeys(name for epoch in epochs for name in epoch))
     if not names:

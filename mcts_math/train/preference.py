@@ -1,8 +1,5 @@
-"""Step-level preference pairs: two steps after the same partial solution, one of clearly higher Q (SVPO).
-
-What SVPO (step-level value preference optimisation) learns from. Only visited steps are compared: the Q of others says
-nothing. A pair is exported as `prompt`, `chosen`, `rejected`, which TRL's DPO trainer reads, with ids and Qs beside.
-"""
+"""Step-level preference pairs (SVPO): two visited steps after the same partial solution, one of clearly higher Q;
+exported as `prompt`, `chosen`, `rejected`, which TRL's DPO trainer reads."""
 
 from __future__ import annotations
 
@@ -54,8 +51,9 @@ def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[
     tags = {node.id: tag for tag, node in tree.tags()}
     found: list[Pair] = []
     for parent in tree.nodes:
-        visited = [child for child in tree.children(parent) if child.visit_count and _is_shown(child)]
-        for better, worse in product(visited, visited):
+        visited = [child for child in tree.children(parent) if child.visit_count]
+        shown = [child for child in visited if child.step and child.step.outcome is not Outcome.UNPARSABLE]
+        for better, worse in product(shown, shown):
             if better.q_value - worse.q_value < margin:
                 continue
             prompt, chosen = _continued(tree, better, form)
@@ -75,8 +73,3 @@ def _continued(tree: Tree, node: Node, form: StepFormat) -> tuple[Prompt, str | 
         return form.prompt(tree.task, steps[:-1]), form.turns(steps[-1])
     *before, text = form.training_texts(steps)
     return prompt + "".join(before), text
-
-
-def _is_shown(node: Node) -> bool:
-    """Whether a prompt may show the step: what can't be read has no place in one."""
-    return node.step is not None and node.step.outcome is not Outcome.UNPARSABLE

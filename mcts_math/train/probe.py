@@ -1,9 +1,6 @@
-"""A value head for a model that stays as it is, fitted to its last hidden states at the ends of steps.
-
-v = tanh(w·h + b) equals 2p - 1 where p = sigmoid(2(w·h + b)), so a logistic regression of p = (Q + 1)/2 gives w and b.
-One pass over the examples without gradients, then a problem of H numbers: minutes where a training takes hours. In a
-training the head moves by the learning rate a step, whatever the scale of h; here features are standardised first.
-"""
+"""A value head for a model that stays as it is, fitted to its last hidden states at the ends of steps: v = tanh(w·h
++ b) equals 2p - 1 where p = sigmoid(2(w·h + b)), so a logistic regression of p = (Q + 1)/2 gives w and b. Features
+are standardised, as in a training the head moves by the learning rate whatever the scale of h."""
 
 from __future__ import annotations
 
@@ -57,16 +54,8 @@ class Fit:
 
 @torch.no_grad()
 def read_features(checkpoint: Checkpoint, config: TrainConfig, tell: Callable[[str], None]) -> Features:
-    """One pass of the model over examples, packed into rows.
-
-    Args:
-        config: its `examples`, `max_length` and `dtype` count.
-        tell: gets lines on how far it is.
-
-    Raises:
-        CheckpointError, RecordError: the model, or the examples, can't be read.
-        ConfigError: the model carries a state along a row, so that packed examples would see each other.
-    """
+    """One pass of the model over packed examples; of the config `examples`, `max_length` and `dtype` count. Raises
+    CheckpointError, RecordError, and ConfigError where packed examples would see each other."""
     rows, collator, data = load_rows(config, checkpoint)
     tell(str(data))
     model = load_model(checkpoint, config).eval()
@@ -113,10 +102,8 @@ def fit_head(features: Features, seed: int = 0) -> Fit:
 
 
 def _regress(hidden: Tensor, chances: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """Weight [H] and bias [] of the logit that minimises cross-entropy + ridge/2 · |weights|², standardised.
-
-    `hidden` is [N, H] float64, `chances` [N] in [0, 1], the ridge at least 0.
-    """
+    """Weight [H] and bias [] of the logit of hidden [N, H] that minimises cross-entropy + ridge/2 · |weights|²,
+    standardised."""
     mean, scale = hidden.mean(dim=0), hidden.std(dim=0).clamp_min(1e-6)
     features = (hidden - mean) / scale
     weight = torch.zeros(hidden.shape[1], dtype=torch.float64, requires_grad=True)

@@ -17,7 +17,6 @@ def rank() -> int:
 
 
 def world() -> int:
-    """The number of processes."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 

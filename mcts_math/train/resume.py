@@ -1,7 +1,5 @@
-"""Stopping and going on: what identifies a training, and the state that it goes on from.
-
-The first process of a training alone looks into its work folder and tidies it up; the others are told what it found.
-"""
+"""What identifies a training, and the state that a stopped one goes on from. Its first process alone looks into its
+work folder, and tells the others."""
 
 from __future__ import annotations
 
@@ -29,36 +27,23 @@ STATE = "trainer_state.json"  # written last: a state that holds it is complete
 def check_settings(
     config: TrainConfig | TuningConfig, start: str, result: str, files: Mapping[str, Sequence[str]], overwrite: bool
 ) -> tuple[Checkpoint, Path]:
-    """Refuses what can be at little cost; the checkpoint to start from, and the folder of the result.
-
-    Args:
-        start, result: what `model_dir` and `output_dir` are, for messages.
-        files: the training data, by key of the config.
-
-    Raises:
-        ConfigError: a key that is not set, no data, or a result that is there and may not be replaced.
-        CheckpointError: as `checkpoint.inspect`.
-    """
+    """Refuses what can be at little cost; the checkpoint to start from, and the folder of the result. `start` and
+    `result` say what these are; `files` is the training data by key of the config. Raises ConfigError, and as
+    `inspect`."""
     if not config.model_dir or not config.output_dir:
         raise ConfigError(f"set model_dir ({start}) and output_dir ({result}).")
     program = f"scripts/make_{next(iter(files))}.py"
     if not any(files.values()):
         raise ConfigError(f"no training data: set {next(iter(files))} to one or more files of {program}.")
     for key, paths in files.items():
-        _require_files(key, paths, program)
+        if missing := [path for path in paths if not Path(path).is_file()]:
+            raise ConfigError(f"{key}: {missing[0]}: no such file. Make it with {program}.")
+        if (twice := find_twice(paths)) is not None:
+            raise ConfigError(f"{key}: {twice} is given twice, and would be trained on twice as often. Leave one out.")
     output = Path(config.output_dir)
     if output.exists() and not overwrite:
         raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
     return inspect(config.model_dir), output
-
-
-def _require_files(key: str, paths: Sequence[str], program: str) -> None:
-    """Raises ConfigError where a file of training data is missing, or is given twice. `program` makes such files."""
-    for path in paths:
-        if not Path(path).is_file():
-            raise ConfigError(f"{key}: {path}: no such file. Make it with {program}.")
-    if (twice := find_twice(paths)) is not None:
-        raise ConfigError(f"{key}: {twice} is given twice, and would be trained on twice as often. Leave one out.")
 
 
 def describe(config: TrainConfig | TuningConfig, files: Iterable[str], packages: Iterable[str]) -> JsonObject:
@@ -90,10 +75,8 @@ def last_state(work: Path) -> Path | None:
 def take_folder(
     stack: ExitStack, work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool
 ) -> Path | MctsMathError | None:
-    """Takes the work folder for this training, on its first process; `stack` holds its lock.
-
-    Returns the state to go on from, or why the training is refused, which is for all processes to hear.
-    """
+    """Takes the work folder, whose lock `stack` holds. Returns the state to go on from, or why the training is
+    refused: all processes are to hear it."""
     try:
         stack.enter_context(locked(work))
         return _begin(work, facts, overwrite, restart_changed)

@@ -6,32 +6,34 @@
     OUTPUT/round_1/examples.jsonl  checkpoint/  eval/  summary.json
     OUTPUT/summary.md  *.png                       tables and figures, which grow with the rounds
 
-A stage is skipped when its output is complete and was made from the same inputs (`.STAGE.json` holds their
-fingerprint); the search redoes unfinished slices only, and the training goes on from its last state.
-
-Round 1 searches without values: the base has no value head yet, and a fresh one would back up noise. A leaf then counts
-0, and only the rewards of answers tell steps apart. Published: the fresh head's values are backed up, which
-`first_round_values: true` does.
+A stage that is done is skipped (`stages`); the search redoes unfinished slices only, and the training goes on from its
+last state. Round 1 searches without values, as a fresh head would back up noise: a leaf counts 0. Published: the fresh
+head's values are backed up (`first_round_values: true`).
 """
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import yaml
+
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.errors import MctsMathError
+from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import new_folder, writing
+from mcts_math.files import new_folder, write_text, writing
 from mcts_math.loggers import check_logger, open_logger
 from mcts_math.run.description import WEIGHTS
-from mcts_math.tasks import JsonObject
+from mcts_math.run.program import ends_with_us
+from mcts_math.tasks import JsonObject, load_tasks
 from mcts_math.train.collect import write_examples
 from mcts_math.train.config import NEUTRAL_KEYS, RoundsConfig, TrainConfig
-from mcts_math.train.launch import launch_training
 from mcts_math.train.plan import Plan, title
 from mcts_math.train.slices import Slice, solve_slices
 from mcts_math.train.stages import file_digest, finished, locked, run_stage, write_json
@@ -48,11 +50,8 @@ class Rounds:
         self._begun = time.monotonic()
 
     def run(self) -> Path:
-        """Does what is not done yet; returns the folder of the last checkpoint.
-
-        Raises:
-            MctsMathError: bad settings, another run in this folder, or a stage that failed.
-        """
+        """Does what is not done yet; returns the folder of the last checkpoint. Raises MctsMathError where a stage
+        fails."""
         self.plan.check()
         check_logger(self.config.log_to)
         folder = self.plan.folder
@@ -76,7 +75,6 @@ class Rounds:
     # Stages. Each returns the fingerprint of what it made.
 
     def _base(self) -> str:
-        """Checkpoint 0."""
         source = checkpoints.obtain(self.config.base_model)
         files = sorted({file for pattern in (*WEIGHTS, "config.json") for file in source.folder.glob(pattern)})
         facts = {"files": {file.name: file_digest(file) for file in files}, "seed": self.config.seed}
@@ -84,7 +82,6 @@ class Rounds:
         return self._stage(0, "base", facts, ["checkpoint"], lambda: _make_base(source, folder, self.config.seed))
 
     def _search(self, number: int, checkpoint: str) -> str:
-        """Trees over this round's training questions."""
         config, folder = self.plan.search(number), self.plan.round(number) / "trees"
         slices = [
             Slice.make(
@@ -114,7 +111,6 @@ class Rounds:
         return self._stage(number, "examples", facts, ["examples.jsonl", "pairs.jsonl", "examples.json"], make)
 
     def _train(self, number: int, examples: str) -> str:
-        """Checkpoint `number`."""
         config, start = self.plan.training(number), self.plan.start(number)
         earlier = [finished(self.plan.round(n), "examples") for n in self.plan.earlier_examples(number)]
         facts = {
@@ -122,15 +118,17 @@ class Rounds:
             "examples": [*earlier, examples],
             "start": finished(self.plan.round(start), "base" if start == 0 else "train"),
         }
-        return self._stage(number, "train", facts, ["checkpoint"], lambda: self._launch(number, config))
 
-    def _launch(self, number: int, config: TrainConfig) -> None:
-        shutil.rmtree(config.output_dir, ignore_errors=True)
-        launch_training(self.config.launch, config, self.plan.round(number) / "train.yaml", self._report)
+        def launch() -> None:
+            shutil.rmtree(config.output_dir, ignore_errors=True)
+            launch_training(self.config.launch, config, self.plan.round(number) / "train.yaml", self._report)
+
+        return self._stage(number, "train", facts, ["checkpoint"], launch)
 
     def _evaluate(self, number: int, checkpoint: str) -> None:
         folder = self.plan.round(number) / "eval"
-        questions, span = self.config.test_questions, (0, len(self.plan.test_tasks))
+        questions = self.config.test_questions
+        span = (0, len(load_tasks(questions)))
         slices = [
             Slice.make(f"{title(number)}, {run.name}, seed {run.seed}", config, questions, span, run.output, checkpoint)
             for run, config in self.plan.runs(number)
@@ -164,6 +162,33 @@ class Rounds:
             self._report(f"[{minutes:6.1f} min] {title(number)}: {name}")
 
         return run_stage(self.plan.round(number), name, inputs, outputs, work, announce)
+
+
+def launch_training(command: str, config: TrainConfig, settings: Path, report: Callable[[str], None]) -> None:
+    """Trains in the processes that a launcher starts ("" is this Python), which end with this one and read the file
+    `settings`. Raises ConfigError where the launcher can't be started, TrainingError where it ended in an error."""
+    write_text(settings, yaml.safe_dump(config.model_dump(exclude_unset=True), allow_unicode=True))
+    launcher = shlex.split(command) or [sys.executable]
+    words = [*launcher, "-m", "mcts_math.train", "--cfg", str(settings), "--restart_changed"]
+    try:
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, text=True, errors="replace", preexec_fn=ends_with_us()
+        )
+    except OSError as error:
+        raise ConfigError(f"launch: {launcher[0]} can't be started: {error}.") from error
+    with process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                report(line.rstrip("\n"))
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise TrainingError(
+            f"the training (`{shlex.join(launcher)}`) ended with exit code {process.returncode} (an error above; or "
+            "killed, or out of memory). Run the same command again to go on from its last state."
+        )
 
 
 def _make_base(source: checkpoints.Checkpoint, folder: Path, seed: int) -> None:

@@ -1,9 +1,6 @@
-"""Searches of a round: slices of a question file, solved by a few processes side by side, each with one model.
-
-A slice is the unit that a kill costs: its results file appears whole or not at all, in the order of the questions. With
-an engine that can, they run in lock-step (`engine.hf.lockstep`), so that the same slice gives the same trees, whichever
-process takes it and however often the round was stopped.
-"""
+"""Searches of a round: slices of a question file, which appear whole or not at all, solved by a few processes side
+by side. With an engine that can they run in lock-step (`engine.hf.lockstep`), so that the same slice gives the same
+trees."""
 
 from __future__ import annotations
 
@@ -50,11 +47,8 @@ class Slice:
 
     @classmethod
     def make(cls, name: str, config: Config, questions: str, span: tuple[int, int], output: Path, inputs: str) -> Slice:
-        """A slice of questions [first, first + count) that `span` gives.
-
-        `inputs` stands for what made the checkpoint, which the size of its files does not tell. How many questions are
-        in flight together decides on the batches, and so on the last digits.
-        """
+        """A slice of questions [first, first + count), which `span` gives. `inputs` stands for what made the
+        checkpoint; how many questions are in flight together decides on the batches, and so on the last digits."""
         first, count = span
         tasks = load_tasks(questions)[first : first + count]
         facts = facts_of(describe_run(config, questions, tasks))
@@ -78,16 +72,8 @@ class Slice:
 
 
 def solve_slices(slices: Sequence[Slice], *, processes: int, threads: int, report: Callable[[str], None]) -> None:
-    """Solves the slices that are not done yet, in their order: the longest should come first.
-
-    Args:
-        processes: side by side.
-        threads: of each, on a CPU.
-
-    Raises:
-        MctsMathError: a slice failed, or a process died; finished slices stand.
-        KeyboardInterrupt: at once; the slices under way are given up.
-    """
+    """Solves the slices that are not done yet, in their order, in processes of so many `threads` each. Raises
+    MctsMathError: a slice failed, or a process died; finished slices stand."""
     todo = [one for one in slices if not one.is_done]
     if len(todo) < len(slices):
         report(f"{len(slices) - len(todo)} of {len(slices)} searches are done already")
@@ -148,10 +134,8 @@ async def _solve(config: Config, one: Slice) -> list[Solved]:
 
 
 async def _open_lockstep(config: Config, stack: AsyncExitStack) -> Provided:
-    """The engine in lock-step, with every service counted that takes time; nothing where the engine can't.
-
-    The batches of other engines, and so their roundings, depend on time. `stack` closes what is opened.
-    """
+    """The engine in lock-step, with every service counted that takes time; nothing where the engine can't: its
+    batches depend on time."""
     load = find_engine(config.engine).load_lockstep
     if load is None:
         return Provided()

@@ -1,8 +1,5 @@
-"""Stages of a long job: each is skipped when it is done, its inputs are the same and its output is still there.
-
-A finished stage leaves `.NAME.json` with the fingerprint of its inputs, which stands for its output in the inputs of
-later stages, with the files that it made, and with what it cost.
-"""
+"""Stages of a long job: skipped where they are done with the same inputs, as `.NAME.json` says, and their output is
+still there."""
 
 from __future__ import annotations
 
@@ -31,16 +28,9 @@ def run_stage(
     work: Callable[[], None],
     announce: Callable[[], None] = lambda: None,
 ) -> str:
-    """Runs a stage unless it is done; returns the fingerprint of its inputs.
-
-    Args:
-        inputs: all that its output depends on, as JSON can write it.
-        outputs: names of the files and folders that it makes in `folder`, where its mark stands too.
-        work: makes them; whatever it raises leaves the stage undone.
-
-    Raises:
-        RecordError: the work left out an output, or the mark can't be written.
-    """
+    """Runs a stage unless it is done; returns the fingerprint of its inputs, which are all that its output depends
+    on, as JSON can write it. Raises RecordError where `work` does not make the `outputs`, files and folders in
+    `folder`."""
     fingerprint = fingerprint_of(inputs)
     if finished(folder, name) == fingerprint:
         return fingerprint

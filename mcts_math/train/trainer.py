@@ -1,9 +1,5 @@
-"""transformers' Trainer with our losses.
-
-From Trainer come bfloat16, gradient accumulation and checkpointing, FSDP, DeepSpeed, several processes (`torchrun`),
-states to resume from, loggers. Ours are the losses and what they are means over: each is divided by its count over the
-whole optimiser step, on all processes, so neither accumulation nor the number of processes changes the curve.
-"""
+"""transformers' Trainer with our losses, each divided by its count over the whole optimiser step, on all processes:
+neither gradient accumulation nor the number of processes changes the curve."""
 
 from __future__ import annotations
 
@@ -179,15 +175,12 @@ class _EmptyLast(Sampler[int]):
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], rate: float) -> None:
-    """Moves some parameters of an optimizer into groups of their own, which differ from their old ones in the rate.
-
-    To be called before there is a scheduler. Raises ConfigError where the optimizer does not hold them one by one.
-    """
+    """Moves parameters of an optimizer that has no scheduler yet into groups with a rate of their own. Raises
+    ConfigError where it does not hold them one by one."""
     wanted = {id(parameter) for parameter in parameters}
     found = 0
     for group in list(optimizer.param_groups):
-        moved = [parameter for parameter in group["params"] if id(parameter) in wanted]
-        if moved:
+        if moved := [parameter for parameter in group["params"] if id(parameter) in wanted]:
             group["params"] = [parameter for parameter in group["params"] if id(parameter) not in wanted]
             optimizer.add_param_group({**group, "params": moved, "lr": rate})
             found += len(moved)

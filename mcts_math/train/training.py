@@ -49,15 +49,8 @@ def train(
     report: Callable[[str], None] = print,
 ) -> Path:
     """Trains and writes the checkpoint, whose folder it returns; a stopped training goes on from its last state.
-
-    Args:
-        overwrite: start anew, and replace a finished checkpoint.
-        restart_changed: start anew where a stopped training had other settings or data, instead of refusing.
-        report: called on the first process only.
-
-    Raises:
-        MctsMathError: bad config or data, a loss that is not finite, a disk that is full.
-    """
+    `overwrite` starts anew, and replaces a finished one; `restart_changed` starts anew where a stopped training had
+    other settings or data, instead of refusing. The first process alone reports. Raises MctsMathError."""
     files = {"examples": config.examples, "pairs": config.pairs}
     source, output = resume.check_settings(config, "where to start from", "the new checkpoint", files, overwrite)
     work = output.with_name(output.name + ".training")
@@ -100,16 +93,14 @@ def _make_trainer(
         )
     try:
         return ValueTrainer(model, arguments, rows, collator, config, tell), data
-    except (ValueError, ImportError) as error:
-        raise _refused(error) from error
-    except RuntimeError as error:  # a logger whose package is missing
-        if "report_to" not in config.trainer or isinstance(error, torch.OutOfMemoryError):
+    except (ValueError, ImportError, RuntimeError) as error:  # a logger whose package is missing is a RuntimeError
+        is_ours = isinstance(error, RuntimeError) and "report_to" not in config.trainer
+        if is_ours or isinstance(error, torch.OutOfMemoryError):
             raise
         raise _refused(error) from error
 
 
 def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, DataReport]:
-    """The training data as rows of tokens."""
     tokenizer = load_tokenizer(source.folder)
     if source.context_length is not None and config.max_length > source.context_length:
         raise ConfigError(

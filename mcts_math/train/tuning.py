@@ -1,10 +1,6 @@
-"""The loop of `scripts/train_optune.py`: examples, gradients summed over a step, states to go on from.
-
-One example is computed at a time, as published. What an example draws (dropout) depends on its place in the training
-alone, and the moments of a rule take in examples in their order: so a run that was stopped, or that has several
-processes, goes the way of one that ran through by itself, but for the rounding of the gradients' sum. A step with a
-loss or gradient that is not finite is dropped and counted.
-"""
+"""The loop of `scripts/train_optune.py`. One example is computed at a time, as published. What it draws (dropout)
+depends on its place in the training alone, and the moments of a rule take in examples in their order: so a run that
+was stopped, or that has several processes, goes the same way, but for the rounding of the gradients' sum."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -28,8 +24,8 @@ from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train import resume
 from mcts_math.train.config import TuningConfig
-from mcts_math.train.learners import Learner, make_learner
-from mcts_math.train.lessons import Example, load_lessons
+from mcts_math.train.feedback import load_lessons
+from mcts_math.train.learners import make_learner
 from mcts_math.train.processes import add_up, gather_figures, own_device, processes, rank, world
 from mcts_math.train.stages import RECIPE, write_json
 
@@ -48,10 +44,7 @@ class Progress:
 
 def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str], None] = print) -> Path:
     """Trains and writes the result, whose folder it returns; a stopped training goes on from its last state.
-
-    `overwrite` starts anew, and replaces a finished result. `report` is called on the first process only. Raises
-    MctsMathError: bad config or data, a disk that is full.
-    """
+    `overwrite` starts anew, and replaces a finished one. The first process alone reports. Raises MctsMathError."""
     files = {"feedback": config.feedback}
     source, output = resume.check_settings(config, "the base model", "the result", files, overwrite)
     if config.batch_size % world():
@@ -66,7 +59,7 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
         found = resume.take_folder(stack, work, facts, overwrite, False) if rank() == 0 else None
         state = resume.tell_all(found, world())
         source = checkpoints.download(source)
-        training = _Training.begin(config, source, work, tell)
+        training = _Training(config, source, work, tell)
         if state is not None:
             training.load(state)
             tell(f"going on from {state}")
@@ -79,44 +72,30 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
 
 
 class _Training:
-    """A learner, its examples and how far it is."""
+    """A learner, its lessons and how far it is."""
 
-    def __init__(
-        self,
-        config: TuningConfig,
-        learner: Learner,
-        examples: Sequence[Example],
-        work: Path,
-        tell: Callable[[str], None],
-    ) -> None:
-        self.config, self.learner, self.examples = config, learner, examples
-        self.progress = Progress()
-        self._work, self._tell = work, tell
-        self._parameters = [p for p in learner.module.parameters() if p.requires_grad]
-        self._optimizer = torch.optim.AdamW(self._parameters, lr=config.learning_rate, weight_decay=0.0)
-
-    @classmethod
-    def begin(cls, config: TuningConfig, source: Checkpoint, work: Path, tell: Callable[[str], None]) -> _Training:
-        """Loads model and examples."""
+    def __init__(self, config: TuningConfig, source: Checkpoint, work: Path, tell: Callable[[str], None]) -> None:
+        self.config, self._work, self._tell = config, work, tell
         arguments = HFArguments(dtype=config.dtype, device=own_device(config.device))
         model = load_model(str(source.path), arguments, need_value=False)
         length = min(config.max_length, model.context_length)
-        examples, report = load_lessons(model.codec, config.feedback, length, with_attempts=config.kind == "rule")
+        self.lessons, report = load_lessons(model.codec, config.feedback, length, with_attempts=config.kind == "rule")
         tell(report)
-        training = cls(config, make_learner(model, config), examples, work, tell)
-        tell(f"{sum(p.numel() for p in training._parameters):,} numbers learn, {training.num_steps:,} steps")
-        return training
+        self.learner = make_learner(model, config)
+        self.progress = Progress()
+        self._parameters = [p for p in self.learner.module.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=config.learning_rate, weight_decay=0.0)
+        tell(f"{sum(p.numel() for p in self._parameters):,} numbers learn, {self.num_steps:,} steps")
 
     @property
     def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.examples) / self.config.batch_size)
+        return math.ceil(len(self.lessons) / self.config.batch_size)
 
     @property
     def num_steps(self) -> int:
         return self.config.epochs * self.steps_per_epoch
 
     def run(self) -> None:
-        """All steps that are left."""
         progress, config = self.progress, self.config
         while progress.step < self.num_steps:
             batch = self._batch(progress.step)
@@ -138,7 +117,6 @@ class _Training:
                 self._save()
 
     def load(self, state: Path) -> None:
-        """Goes on from a state."""
         content = torch.load(state / _WEIGHTS, map_location="cpu", weights_only=True)
         self.learner.load(content["learner"])
         self._optimizer.load_state_dict(content["optimizer"])
@@ -147,7 +125,7 @@ class _Training:
     def _batch(self, step: int) -> list[int]:
         """Places of the examples of a step; each epoch has an order of its own."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        order = list(range(len(self.examples)))
+        order = list(range(len(self.lessons)))
         random.Random(f"{self.config.seed} {epoch}").shuffle(order)
         return order[place * self.config.batch_size :][: self.config.batch_size]
 
@@ -163,10 +141,10 @@ class _Training:
         is_finite, found = True, dict[str, float]()
         for first in range(0, len(batch), world()):
             place = first + rank()
-            example = self.examples[batch[place]] if place < len(batch) else None
+            lesson = self.lessons[batch[place]] if place < len(batch) else None
             torch.manual_seed(random.Random(f"{config.seed} {self.progress.step} {place}").getrandbits(62))
-            loss = self.learner.loss(example)
-            if example is not None:
+            loss = self.learner.loss(lesson)
+            if lesson is not None:
                 is_finite = is_finite and loss is not None and bool(torch.isfinite(loss))
             if loss is not None:
                 (loss * scale).backward()  # type: ignore[no-untyped-call]
@@ -193,14 +171,13 @@ class _Training:
     def _save(self) -> None:
         """Writes a state; older ones go."""
         folder = self._work / f"checkpoint-{self.progress.step}"
-        progress = {name: getattr(self.progress, name) for name in ("step", "dropped", "sums", "epochs")}
         content = {"learner": self.learner.state(), "optimizer": self._optimizer.state_dict()}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             torch.save(content, folder / _WEIGHTS)
         except (OSError, RuntimeError) as error:
             raise resume.unwritten(folder, error) from error
-        write_json(folder / resume.STATE, {"global_step": self.progress.step, "progress": progress})
+        write_json(folder / resume.STATE, {"global_step": self.progress.step, "progress": asdict(self.progress)})
         for old in self._work.glob("checkpoint-*"):
             if old != folder:
                 shutil.rmtree(old)

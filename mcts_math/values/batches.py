@@ -15,13 +15,9 @@ Result = TypeVar("Result")
 
 
 class Batches(Generic[Item, Result]):
-    """Collects items while a batch is being worked on, and hands them over as the next one.
+    """Collects items while batches are being worked on (`at_once` side by side), and hands over `most` as the next one.
 
-    Args:
-        work: gives the results of some items, in order: an error where one has none. What it raises is raised for all
-            of them.
-        most: items of a batch.
-        at_once: batches that are worked on side by side.
+    `work` gives the results of some items, in order: an error where one has none. What it raises is raised for all.
     """
 
     def __init__(

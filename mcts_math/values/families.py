@@ -11,8 +11,7 @@ from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import ValueModel
 from mcts_math.values import spec
-from mcts_math.values.rewards import RewardModel
-from mcts_math.values.scores import Scorer
+from mcts_math.values.rewards import RewardModel, Scorer
 
 if TYPE_CHECKING:
     from mcts_math.engine.openai.client import Client
@@ -24,27 +23,30 @@ _CLASSIFIERS: Final = ("ForProcessRewardModel", "ForTokenClassification")
 
 
 def check_model(options: spec.PrmOptions | spec.OrmOptions) -> None:
-    """Looks at a checkpoint's small files and its tokenizer. A model of the hub is looked at when it is loaded.
-
-    Raises:
-        CheckpointError: something is missing, or the tokenizer does not fit the layout.
-        ConfigError: the layout can't be told, or can't be served so.
-    """
+    """Looks at a checkpoint's small files and tokenizer, but at a model of the hub when it is loaded. Raises
+    CheckpointError, or ConfigError where the layout can't be told or served."""
     if Path(options.model).expanduser().exists() or not checkpoints.is_hub_name(options.model):
         _layout(options, _find(options))
 
 
-def load_prm(options: spec.PrmOptions) -> ValueModel:
-    """A process reward model. Raises ConfigError, CheckpointError or EngineError."""
-    return RewardModel(_load(options), options.aggregate, options.model)
+def _load_model(options: spec.PrmOptions | spec.OrmOptions) -> ValueModel:
+    """A reward model in this process, or on vLLM. Raises ConfigError, CheckpointError or EngineError."""
+    checkpoint = _find(options)
+    layout = _layout(options, checkpoint)
+    if options.base_url is not None:
+        from mcts_math.values.servers import PoolingScorer
+
+        scorer = _connect(options, lambda client: PoolingScorer.connect(client, options.model, layout))
+    else:
+        from mcts_math.values.local import load_local
+
+        scorer = load_local(checkpoint, layout, options)
+    if isinstance(options, spec.PrmOptions):
+        return RewardModel(scorer, options.aggregate, options.model)
+    return RewardModel(scorer, "last", options.model, whole=True)
 
 
-def load_orm(options: spec.OrmOptions) -> ValueModel:
-    """An outcome reward model. Raises ConfigError, CheckpointError or EngineError."""
-    return RewardModel(_load(options), "last", options.model, whole=True)
-
-
-def load_scorer(options: spec.ScorerOptions) -> ValueModel:
+def _load_scorer(options: spec.ScorerOptions) -> ValueModel:
     """A scorer behind HTTP. Raises EngineError."""
     from mcts_math.values.servers import HttpScorer
 
@@ -52,34 +54,21 @@ def load_scorer(options: spec.ScorerOptions) -> ValueModel:
     return RewardModel(scorer, options.aggregate, options.base_url)
 
 
-def load_genrm(options: spec.GenrmOptions) -> ValueModel:
-    """A generative verifier. Raises EngineError."""
+def _load_genrm(options: spec.GenrmOptions) -> ValueModel:
     from mcts_math.values.generative import GenerativeScorer
 
     scorer = _connect(options, lambda client: GenerativeScorer.connect(client, options))
     return RewardModel(scorer, "last", options.model or options.base_url, whole=True)
 
 
-def _load(options: spec.PrmOptions | spec.OrmOptions) -> Scorer:
-    checkpoint = _find(options)
-    layout = _layout(options, checkpoint)
-    if options.base_url is not None:
-        from mcts_math.values.servers import PoolingScorer
-
-        return _connect(options, lambda client: PoolingScorer.connect(client, options.model, layout))
-    from mcts_math.values.local import load_local
-
-    return load_local(checkpoint, layout, options)
-
-
 def _find(options: spec.ModelOptions) -> Checkpoint:
     """The checkpoint as a folder; of one that is served the config and the tokenizer are enough."""
-    folder = Path(options.model).expanduser()
     try:
         if options.base_url is None:
             return checkpoints.obtain(options.model)
-        has_config = (folder / "config.json").exists()
-        return Checkpoint(options.model, folder if has_config else checkpoints.download_tokenizer(options.model))
+        folder = Path(options.model).expanduser()
+        is_here = (folder / "config.json").exists()
+        return Checkpoint(options.model, folder if is_here else checkpoints.download_tokenizer(options.model))
     except CheckpointError as error:
         raise CheckpointError(f"the model in {_KEY}: {error}") from error
 
@@ -130,10 +119,10 @@ def _connect(options: spec.ServerOptions, connect: Callable[[Client], Scorer]) -
 
 REWARDS: Final[Mapping[str, spec.RewardSpec]] = {
     "prm": spec.RewardSpec(
-        "a process reward model, in this process or on vLLM", spec.PrmOptions, load_prm, check_model
+        "a process reward model, in this process or on vLLM", spec.PrmOptions, _load_model, check_model
     ),
-    "orm": spec.RewardSpec("an outcome reward model, likewise", spec.OrmOptions, load_orm, check_model),
-    "scorer": spec.RewardSpec("any scorer behind HTTP", spec.ScorerOptions, load_scorer),
-    "genrm": spec.RewardSpec("a chat model that is asked yes or no", spec.GenrmOptions, load_genrm),
+    "orm": spec.RewardSpec("an outcome reward model, likewise", spec.OrmOptions, _load_model, check_model),
+    "scorer": spec.RewardSpec("any scorer behind HTTP", spec.ScorerOptions, _load_scorer),
+    "genrm": spec.RewardSpec("a chat model that is asked yes or no", spec.GenrmOptions, _load_genrm),
 }
 """The reward models that a config can name as `value`. A new family is one file and one entry."""

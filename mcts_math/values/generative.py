@@ -16,7 +16,7 @@ from mcts_math.engine.openai.replies import checked, parse_usage, reading
 from mcts_math.engine.openai.server import find_card
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.values.scores import Scores
+from mcts_math.values.rewards import Scores
 from mcts_math.values.servers import post_solution
 from mcts_math.values.spec import GenrmOptions
 
@@ -24,18 +24,14 @@ _PLACES: Final = re.compile(r"\{question\}|\{solution\}")  # filled at once: a q
 
 
 class GenerativeScorer:
-    """Scores whole solutions, or what there is of them, by one token of a chat model. Closes its client."""
+    """Scores solutions, as far as they go, by one token of a chat model. Closes its client."""
 
     def __init__(self, client: Client, name: str, options: GenrmOptions) -> None:
         self._client, self._name, self._options = client, name, options
 
     @classmethod
     def connect(cls, client: Client, options: GenrmOptions) -> GenerativeScorer:
-        """Asks what the server serves, and the model one question; this blocks.
-
-        Raises:
-            EngineError: the server can't be reached, does not have the model, or tells no log-probabilities.
-        """
+        """Asks what the server serves, and the model one question; this blocks. Raises EngineError."""
         scorer = cls(client, str(find_card(client, options.model)["id"]), options)
         try:
             reply = client.post_now("chat/completions", scorer._body("How much is 1 + 1?", "1 + 1 is 2."))
@@ -46,12 +42,8 @@ class GenerativeScorer:
         return scorer
 
     async def score(self, question: str, steps: tuple[str, ...]) -> Scores:
-        """One score of all steps together.
-
-        Raises:
-            RefusedError: the server refuses the solution, or neither word is among the likely ones.
-            EngineError: it can't be reached, or tells no log-probabilities.
-        """
+        """One score of all steps together. Raises RefusedError where the solution is refused or neither word is
+        likely; else EngineError."""
         solution = "\n".join(steps)
         for text in (question, solution):
             require_text(text)
@@ -62,7 +54,6 @@ class GenerativeScorer:
             return Scores((self._read(reply),), parse_usage(reply)[0] + 1)
 
     async def close(self) -> None:
-        """Closes the connections."""
         await asyncio.to_thread(self._client.close)
 
     def _body(self, question: str, solution: str) -> dict[str, Any]:

@@ -15,12 +15,8 @@ from mcts_math.errors import CheckpointError
 
 
 class Head(nn.Module):
-    """Linear layers with ReLU between them, and what makes a probability of their result.
-
-    Args:
-        layers: (weight [out, in], bias [out] or None) of each; the last one's `out` is 2 for two labels, else 1.
-        good: which of two labels is the good one; None: the result is one logit.
-    """
+    """Linear layers, (weight [out, in], bias [out] or None), with ReLU between them, and what makes a probability of
+    their result: two labels of which `good` is the good one, or one logit (None)."""
 
     def __init__(self, layers: Sequence[tuple[Tensor, Tensor | None]], good: int | None) -> None:
         super().__init__()

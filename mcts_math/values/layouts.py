@@ -1,8 +1,5 @@
-"""How each family of reward models reads a question and steps: text, tokens, and the places that are scored.
-
-A layout is made of a tokenizer, and refuses one that lacks its marks. What a policy writes can't move a place: places
-are where the layout itself put its marks, not where such a mark stands in the text.
-"""
+"""How each family of reward models reads a question and steps. Places to be scored are where the layout put its
+marks: what a policy writes can't move one."""
 
 from __future__ import annotations
 
@@ -40,11 +37,8 @@ class Layout:
 
 
 def _qwen(tokenizer: Any, separator: str) -> Layout:
-    """Qwen2.5-Math-PRM (arXiv 2501.07301): the model's chat template, and `<extra_0>` behind each step of the reply.
-
-    P(label 1) by softmax over two labels at each `<extra_0>`. Models for token classification that were trained in the
-    same way may have another mark (`separator`).
-    """
+    """Qwen2.5-Math-PRM (arXiv 2501.07301): the model's chat template, and `<extra_0>` (`separator`) behind each step
+    of the reply; softmax over two labels there, of which label 1 is the good one."""
     mark = _only_token(tokenizer, separator)
     _require_template(tokenizer)
 
@@ -64,10 +58,8 @@ def _qwen(tokenizer: Any, separator: str) -> Layout:
 
 
 def _skywork(tokenizer: Any, separator: str) -> Layout:
-    """Skywork-o1-Open-PRM: the question and a line break, then each step and a line break; no chat template.
-
-    sigmoid(w·h + b) by the weights `v_head` at the last token of each step.
-    """
+    """Skywork-o1-Open-PRM: question, line break, then each step and a line break; sigmoid(w·h + b) by the weights
+    `v_head` there."""
     mark = _only_token(tokenizer, separator)
 
     def encode(question: str, steps: Sequence[str]) -> Encoded:
@@ -81,10 +73,8 @@ def _skywork(tokenizer: Any, separator: str) -> Layout:
 
 
 def _shepherd(tokenizer: Any, separator: str) -> Layout:
-    """Math-Shepherd (arXiv 2312.08935): the question, then the steps, each with the tag ` ки` behind it.
-
-    At each tag the model says the next word: softmax over the logits of `+` and `-`.
-    """
+    """Math-Shepherd (arXiv 2312.08935): the question, then the steps, each with the tag ` ки` behind it. Softmax
+    over the logits of `+` and `-` there."""
     tag = " " + separator.strip()
     mark = _last_token(tokenizer, "a" + tag, len(tag) - 1, "separator")
 
@@ -99,11 +89,8 @@ def _shepherd(tokenizer: Any, separator: str) -> Layout:
 
 
 def _rlhflow(tokenizer: Any, separator: str) -> Layout:
-    """RLHFlow's reward models: a conversation in which the user says a step and the assistant answers `+` or `-`.
-
-    The first step follows the question in one turn. Each place is the token before the answer, where it is predicted:
-    softmax over the logits of `+` and `-`. Of an outcome reward model the whole solution is the one step.
-    """
+    """RLHFlow's reward models: the user says a step (the first one behind the question), the assistant answers `+`
+    or `-`. Softmax over their logits at the token before. Of an outcome reward model the whole solution is one step."""
     _require_template(tokenizer)
     words = _good_and_bad(tokenizer)
 
@@ -173,16 +160,8 @@ def _render(tokenizer: Any, turns: list[dict[str, str]], *, answer: bool = False
 
 
 def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prompt: bool = False) -> Encoded:
-    """The tokens of a text, and the places of the tokens that hold some of its characters.
-
-    Args:
-        ends: positions of characters, ascending.
-        mark: the token that holds each of them.
-        as_prompt: with the special tokens that the tokenizer adds to plain text; a rendered conversation has its own.
-
-    Raises:
-        RefusedError: one of these is not the mark: the tokenizer has joined it with its neighbours.
-    """
+    """The tokens of a text, and the places of those that hold the characters at `ends` (ascending); `as_prompt` adds
+    special tokens. Raises RefusedError where one is not the mark: the tokenizer has joined it with its neighbours."""
     require_text(text)
     found = tokenizer(text, add_special_tokens=as_prompt, return_offsets_mapping=True)
     ids, places, position = found["input_ids"], list[int](), 0

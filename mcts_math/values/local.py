@@ -20,7 +20,7 @@ from mcts_math.errors import CheckpointError, EngineError
 from mcts_math.values.batches import Batches
 from mcts_math.values.heads import Head, make_word_head, read_score_head, read_value_head
 from mcts_math.values.layouts import Encoded, Layout
-from mcts_math.values.scores import Scores
+from mcts_math.values.rewards import Scores
 from mcts_math.values.spec import ModelOptions
 
 _NUM_LABELS: Final = {"labels": 2, "logit": 1}
@@ -29,12 +29,8 @@ _Solution: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 class LocalScorer:
-    """Scores solutions: those that wait together in one padded pass, all steps of a solution at once.
-
-    Args:
-        backbone: gives last hidden states [B, T, H]; attends to earlier tokens only.
-        max_batch_tokens: most tokens of a pass, padding included, unless one solution alone has more.
-    """
+    """Scores solutions that wait together in one padded pass of `max_batch_tokens` at most, but where one alone has
+    more. The backbone gives last hidden states [B, T, H]."""
 
     def __init__(self, backbone: Any, head: Head, layout: Layout, context_length: int, max_batch_tokens: int) -> None:
         self._backbone, self._head, self._layout = backbone, head, layout
@@ -48,7 +44,6 @@ class LocalScorer:
         return await self._batches.ask((question, steps))
 
     async def close(self) -> None:
-        """Gives up what waits."""
         await self._batches.close()
 
     def _score(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:
@@ -98,12 +93,8 @@ class LocalScorer:
 
 
 def load_local(checkpoint: Checkpoint, layout: Layout, options: ModelOptions) -> LocalScorer:
-    """Loads a reward model. The layout, how it reads, says which head it has.
-
-    Raises:
-        CheckpointError: it can't be loaded, or lacks weights.
-        EngineError: there is no such device or dtype.
-    """
+    """Loads a reward model. Raises CheckpointError: it can't be loaded, or lacks weights; EngineError: no such
+    device or dtype."""
     folder, chosen = checkpoint.folder, choose_device(options.device)
     backbone, head = _load(folder, layout, choose_dtype(options.dtype, chosen))
     _require_causal(backbone, folder)

@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
-from mcts_math.errors import EngineError
+from mcts_math.errors import EngineError, RefusedError
 from mcts_math.requests import Evaluate, Evaluation, PartialSolution
-from mcts_math.values.scores import Aggregate, Scorer, aggregate, check_scores
+
+Aggregate: TypeAlias = Literal["last", "min", "product", "mean"]
 
 _MOST_KEPT: Final = 1 << 16  # steps whose scores are kept, in the order of their last use
 _Key = tuple[str, tuple[str, ...]]  # a question, and steps to and with the scored one
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a scorer says of a partial solution."""
+
+    steps: tuple[float, ...] | None  # probabilities in [0, 1] that all is right so far; None: too long for the scorer
+    num_tokens: int = 0  # that were read for it
+
+
+class Scorer(Protocol):
+    """Scores all steps of a partial solution at once."""
+
+    async def score(self, question: str, steps: tuple[str, ...]) -> Scores: ...
+
+    async def close(self) -> None: ...
+
+
 class RewardModel:
-    """Values of partial solutions by a scorer: v = 2p - 1, where p aggregates the scores of the steps.
-
-    A step's score depends on what stands before it alone. So it is kept, and a partial solution whose steps have all
-    been scored costs nothing; one that is being scored is waited for. A question without steps has p = 1/2, which is
-    v = 0: there is nothing to score.
-
-    Args:
-        scorer: scores steps; closed with this.
-        whole: the scorer reads whole solutions: all steps together are its one step.
-    """
+    """Values of partial solutions by a scorer, which is closed with this: v = 2p - 1, where p aggregates the scores
+    of the steps; 0 without steps. A step's score depends on what stands before it alone, so it is kept. To a scorer
+    of `whole` solutions all steps together are one."""
 
     def __init__(self, scorer: Scorer, how: Aggregate, name: str, *, whole: bool = False) -> None:
         self._scorer, self._how, self._name, self._whole = scorer, how, name, whole
@@ -33,17 +46,15 @@ class RewardModel:
         self._turns: WeakValueDictionary[PartialSolution, asyncio.Lock] = WeakValueDictionary()
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
-        """The value of the partial solution that a request tells; None where it is too long for the scorer.
-
-        Raises:
-            EngineError: the request tells none, or the scorer can't be asked or answers nonsense.
-            RefusedError: this solution alone can't be scored.
-        """
+        """The value of a partial solution; None where it is too long for the scorer. Raises RefusedError: this
+        solution alone can't be scored; EngineError: none can."""
         if request.partial is None:
             raise EngineError("a reward model was asked for a value without `partial`, the question and its steps")
-        partial = self._as_read(request.partial)
+        partial = request.partial
         if not partial.steps:
             return Evaluation(0.0)
+        if self._whole:
+            partial = PartialSolution(partial.question, ("\n".join(partial.steps),))
         async with self._turns.setdefault(partial, asyncio.Lock()):
             scores, num_tokens = self._find(partial), 0
             if scores is None:
@@ -55,12 +66,7 @@ class RewardModel:
         return Evaluation(2.0 * aggregate(scores, self._how) - 1.0, num_prompt_tokens=num_tokens)
 
     async def close(self) -> None:
-        """Closes the scorer."""
         await self._scorer.close()
-
-    def _as_read(self, partial: PartialSolution) -> PartialSolution:
-        joined = ("\n".join(partial.steps),) if partial.steps else ()
-        return PartialSolution(partial.question, joined) if self._whole else partial
 
     def _find(self, partial: PartialSolution) -> tuple[float, ...] | None:
         """The scores of all steps, where all are kept."""
@@ -81,3 +87,28 @@ class RewardModel:
 
 def _keys(partial: PartialSolution) -> list[_Key]:
     return [(partial.question, partial.steps[:i]) for i in range(1, len(partial.steps) + 1)]
+
+
+def aggregate(scores: Sequence[float], how: Aggregate) -> float:
+    """The score of a partial solution, of its steps' scores in [0, 1]: `product` and `min` as Lightman et al. (arXiv
+    2305.20050) and Math-Shepherd (arXiv 2312.08935), `last` as Snell et al. (arXiv 2408.03314)."""
+    if how == "last":
+        return scores[-1]
+    if how == "min":
+        return min(scores)
+    return math.prod(scores) if how == "product" else math.fsum(scores) / len(scores)
+
+
+def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[float, ...]:
+    """The scores, where there is one for each step. Raises EngineError naming `source`: another number, or one
+    outside [0, 1]; RefusedError: one is NaN."""
+    if len(scores) != num_steps:
+        raise EngineError(f"{source} gave {len(scores)} scores for {num_steps} steps; it must give one for each")
+    for score in scores:
+        if math.isnan(score):
+            raise RefusedError(
+                f"{source} gave a score that is no number (NaN); a model in half precision may need dtype: float32"
+            )
+        if not 0 <= score <= 1:
+            raise EngineError(f"{source} gave the score {score!r}; scores are probabilities in [0, 1]")
+    return tuple(scores)

@@ -12,7 +12,7 @@ from mcts_math.engine.openai.server import find_card
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.values.batches import Batches
 from mcts_math.values.layouts import Encoded, Layout
-from mcts_math.values.scores import Scores
+from mcts_math.values.rewards import Scores
 
 _TRIAL: Final = ("How much is 1 + 1?", ("1 + 1 is 2.",))
 _AT_ONCE: Final = 8  # requests to a scorer that are in the air
@@ -20,10 +20,8 @@ _Solution: TypeAlias = tuple[str, tuple[str, ...]]  # a question, and steps
 
 
 class PoolingScorer:
-    """A classification model on vLLM: the hidden states are scored there, and the logits come back by `/pooling`.
-
-    The head of its layout must be `labels` or `logit`. Its client is closed with it.
-    """
+    """A model with head `labels` or `logit` on vLLM, whose logits come back by `/pooling`. Its client is closed with
+    it."""
 
     def __init__(self, client: Client, name: str, layout: Layout, context_length: int | None) -> None:
         self._client, self._name, self._layout = client, name, layout
@@ -53,7 +51,6 @@ class PoolingScorer:
         return Scores(None) if reply is None else self._read(reply, encoded)
 
     async def close(self) -> None:
-        """Closes the connections."""
         await asyncio.to_thread(self._client.close)
 
     def _body(self, encoded: Encoded) -> dict[str, Any]:
@@ -115,15 +112,12 @@ class HttpScorer:
         return await self._batches.ask((question, steps))
 
     async def close(self) -> None:
-        """Gives up what waits, and closes the connections."""
         await self._batches.close()
         await asyncio.to_thread(self._client.close)
 
     async def _ask(self, solutions: Sequence[_Solution]) -> list[Scores | Exception]:
-        """The scores of some solutions. Where they are refused together, each is asked for by itself.
-
-        Not so where the server does not come to answer at all: all would wait for each one's tries.
-        """
+        """The scores of some solutions. Where the server answers, but refuses them together, each is asked for by
+        itself."""
         try:
             reply = await post_solution(self._client, "score", _items(solutions))
             return [Scores(None)] if reply is None else [*self._read(reply, len(solutions))]
@@ -152,11 +146,7 @@ def _items(solutions: Sequence[_Solution]) -> dict[str, Any]:
 
 async def post_solution(client: Client, path: str, body: dict[str, Any], act: str = "score") -> Any:
     """The reply; None where a single solution is refused for want of room. `act`: what is asked for, in messages.
-
-    Raises:
-        RefusedError: the server refuses this request; others may be fine.
-        EngineError: it refuses all, or can't be reached.
-    """
+    Raises RefusedError: the server refuses this request; else EngineError."""
     is_single = len(body.get("items", [body])) == 1
     try:
         return await client.post(path, body)

@@ -11,10 +11,7 @@ from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, Polic
 
 
 class ValuedPolicy:
-    """Policy and value model in one, as searches see them: samples of the one, values of the other.
-
-    Whoever made these two closes them.
-    """
+    """Policy and value model in one, as searches see them. Whoever made these two closes them."""
 
     def __init__(self, policy: Policy, value_model: ValueModel) -> None:
         self._policy, self._value_model = policy, value_model
@@ -25,10 +22,8 @@ class ValuedPolicy:
         return getattr(self._policy, "counters", None)
 
     async def generate(self, request: Generate) -> Generation:
-        """The policy's samples; where a value is wanted, it is asked of the value model at the same time.
-
-        A prompt that exceeds the value model's context counts as too long, as it would with a head.
-        """
+        """The policy's samples and, where wanted, the value model's value at the same time; what is too long for
+        either is too long."""
         if not request.want_value:
             return await self._policy.generate(request)
         samples = self._policy.generate(replace(request, want_value=False))

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from mcts_math.requests import ValueModel
 from mcts_math.settings import Integer, Real, Settings
-from mcts_math.values.scores import Aggregate
+from mcts_math.values.rewards import Aggregate
 
 HowToAggregate = Annotated[Aggregate, Field(description="how scores of steps become one: last, min, product, mean")]
 

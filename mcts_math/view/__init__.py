@@ -1,5 +1,1 @@
-"""Looking at results: one HTML file that shows the trees of results files, and a server that follows a growing file.
-
-`questions` turns a line into what the page shows, `build` packs the lines of finished files into one file, `serve`
-answers for a file that still grows. The page itself is in `page/`: plain JavaScript, put together by `assemble`.
-"""
+"""One HTML file that shows the trees of results files (`build`), and a server for a file that still grows (`serve`)."""

@@ -1,9 +1,5 @@
-"""The page without its data: HTML, style sheet, formulas and JavaScript put into one text.
-
-The JavaScript is modules of small files. A file that has no network can't import one from another, so they are joined
-into one, in an order in which each stands behind those that it imports. The policy of the page names the digests
-of its script and its style: nothing else runs in it.
-"""
+"""The page without its data: HTML, style sheet, formulas and JavaScript put into one text, as a page without network
+can't import files. Its policy names the digests of script and style: nothing else runs in it."""
 
 from __future__ import annotations
 
@@ -32,15 +28,14 @@ DATA: Final = "<!-- data -->"
 
 @lru_cache(maxsize=2)
 def page(*, served: bool) -> tuple[str, str, str]:
-    """The page in three parts: data that the script needs at once goes behind the first, the trees behind the second.
-
-    Args:
-        served: the page asks a server for its data, so it may connect to where it came from; else to nothing at all.
-    """
+    """The page in three parts: data that the script needs at once goes behind the first, the trees behind the
+    second. Only where it is `served` it may connect, to where it came from."""
     notice = (_MATHS / "LICENSE").read_text(encoding="utf-8").replace("*/", "")
     maths = f"/*! KaTeX\n{notice}*/\n" + (_MATHS / "katex.min.js").read_text(encoding="utf-8").strip()
     fonts = _FONT.sub(_font, (_MATHS / "katex.min.css").read_text(encoding="utf-8").strip())
-    script, style = _script(), fonts + "\n" + _read("style.css")
+    # one script that runs as soon as the browser has read it: a module would wait for the whole file
+    script = "\n".join(['"use strict";', "{", "const modules = {};", *map(_module, MODULES), "}"])
+    style = fonts + "\n" + _read("style.css")
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -57,11 +52,6 @@ def page(*, served: bool) -> tuple[str, str, str]:
     html = _read("index.html").replace("{policy}", policy).replace("{style}", style)
     before, between, after = html.split(DATA)
     return before, between.replace("{maths}", maths).replace("{script}", script), after
-
-
-def _script() -> str:
-    """One script that runs as soon as the browser has read it: a module would wait for the whole file."""
-    return "\n".join(['"use strict";', "{", "const modules = {};", *map(_module, MODULES), "}"])
 
 
 def _module(name: str) -> str:

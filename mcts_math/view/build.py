@@ -1,7 +1,4 @@
-"""One self-contained HTML file from results files: the list at its head, the trees behind it in compressed chunks.
-
-The page draws its list before the browser has read the trees, and unpacks one chunk when a question is opened.
-"""
+"""One self-contained HTML file from results files: the list at its head, the trees behind it in compressed chunks."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from mcts_math.files import dump_line, is_same_file, new_file, writing
 from mcts_math.run.record import read_results
 from mcts_math.tasks import JsonObject
 from mcts_math.view.assemble import page
-from mcts_math.view.questions import Question, grade_questions, read_question
+from mcts_math.view.questions import grade_questions, read_question
 from mcts_math.view.summary import run_facts, summarise
 
 _CHUNK_BYTES: Final = 1 << 19
@@ -31,20 +28,9 @@ _CHUNK_BYTES: Final = 1 << 19
 def build_page(
     results: str | Path, than: str | Path | None, output: str | Path, *, c_puct: float | None = None, workers: int = 0
 ) -> JsonObject:
-    """Writes the page of one results file, or of two that are compared.
-
-    Args:
-        results: a results file, ours or a published one.
-        output: the HTML file; it is there whole or not at all.
-        c_puct: weight of exploration that PUCT is shown with; None: as the file's run had it.
-        workers: processes that judge answers of lines without a verdict; 0: one a core.
-
-    Returns:
-        What was written: `questions` (a list, of each file), `nodes` and `bytes`.
-
-    Raises:
-        RecordError: a line that can't be read, or an output that can't be written.
-    """
+    """Writes the page of one results file, or of two that are compared; returns the numbers of `questions` (a list),
+    `nodes` and `bytes`. `c_puct` is shown in PUCT; None: as the run had it. `workers` judge answers of lines without
+    a verdict; 0: one a core. Raises RecordError."""
     paths = [Path(results), *([] if than is None else [Path(than)])]
     for path in paths:
         if is_same_file(path, output):
@@ -104,8 +90,12 @@ class _Packer:
 
 def _pack(path: Path, packer: _Packer, grader: Grader, c_puct: float | None) -> JsonObject:
     """Packs the trees of a file; returns its part of the head."""
-    lines = read_results(path)
-    questions = [_without_tree(read_question(record, where, task_id), packer) for where, task_id, record in lines]
+    questions = []
+    for where, task_id, record in read_results(path):
+        question = read_question(record, where, task_id)
+        question.entry["at"] = packer.add(question.tree)
+        question.tree = {}  # a file holds more than fits into memory
+        questions.append(question)
     grade_questions(questions, grader)
     entries = [question.entry for question in questions]
     return {"name": path.name, "entries": entries, "summary": summarise(entries, path)} | run_facts(path, c_puct)
@@ -118,13 +108,6 @@ def check_ids(source: JsonObject) -> None:
         raise RecordError(
             f"{source['name']}: question {twice[0]!r} stands in it twice, so it can't be compared. Keep one line of it."
         )
-
-
-def _without_tree(question: Question, packer: _Packer) -> Question:
-    """The tree is packed at once: a file holds more than fits into memory."""
-    question.entry["at"] = packer.add(question.tree)
-    question.tree = {}
-    return question
 
 
 def _write(output: Path, head: bytes, trees: IO[bytes]) -> int:

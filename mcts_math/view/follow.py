@@ -1,8 +1,5 @@
-"""Reading a results file that still grows: every whole line once, each tree again when it is asked for.
-
-A half-written last line waits until it is whole. A file that was replaced or cut, as by `--overwrite` or `--resume`, is
-read anew.
-"""
+"""Reading a results file that still grows: every whole line once, each tree again when it is asked for; a file that
+was replaced or cut, as by `--overwrite` or `--resume`, is read anew."""
 
 from __future__ import annotations
 
@@ -40,12 +37,7 @@ class _Reading:
 
 
 class Follower:
-    """Follows one file. It need not be there yet.
-
-    Args:
-        grader: judges answers of lines that hold no verdict.
-        c_puct: weight of exploration to show; None: as the file's run had it.
-    """
+    """Follows one file, which need not be there yet. `grader`, `c_puct`: as in `build_page`."""
 
     def __init__(self, path: Path, grader: Grader, c_puct: float | None = None) -> None:
         self.path = path
@@ -54,14 +46,8 @@ class Follower:
         self._reading = _Reading()
 
     def news(self, reading: int, seen: int) -> JsonObject:
-        """What a page has not seen: of the reading `number`, the entries from `first` on, and the summary.
-
-        Args:
-            reading: number of the reading that the page has entries of.
-
-        Raises:
-            RecordError: the file, or what stands beside it, can't be read.
-        """
+        """What a page has not seen that has `seen` entries of a reading: all, where another one has begun since.
+        Raises RecordError."""
         self._read_on()
         now = self._reading
         first = seen if reading == now.number else 0

@@ -1,7 +1,5 @@
-"""The parts of a step's text: what was thought, run, observed and answered, and the format's own words between them.
-
-The parts of a step, put together, are its text to the letter: nothing is stored twice.
-"""
+"""The parts of a step: what was thought, run, observed and answered, and the format's own words; together its text
+to the letter."""
 
 from __future__ import annotations
 
@@ -37,11 +35,8 @@ _BEFORE_CODE: Final = ("<code>", "Action Input:")
 
 
 def split_step(step: Step, form: str) -> list[Part]:
-    """The parts of a step's text, in their order.
-
-    Args:
-        form: name of its format. Of one that is not known here, what surrounds code and observation is thought.
-    """
+    """The parts of a step's text, in their order; of an unknown format what surrounds code and observation is
+    thought."""
     marks = _MARKS.get(form, _NO_MARKS) if form in _SECTIONED or step.runs else _NO_MARKS
     known = [("code", run.input) for run in step.runs] + [("observation", run.observation or "") for run in step.runs]
     parts: list[Part] = []

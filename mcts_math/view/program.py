@@ -15,7 +15,6 @@ from mcts_math.view.serve import PORT, PageServer
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments."""
     parser = make_parser("Show the trees of a results file in the browser.")
     parser.add_argument("results", metavar="JSONL", help="a results file, of any mode, ours or a published one")
     parser.add_argument("--than", metavar="JSONL", help="another one over the same questions, to compare with")
@@ -41,7 +40,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Builds the page, or serves it until it is interrupted."""
     args = parse(argv)
     if args.serve is not None:
         return _serve(args)

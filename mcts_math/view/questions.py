@@ -1,7 +1,4 @@
-"""What the page shows of a line of results: an entry of the list, and the tree.
-
-Numbers have six digits, and what is not there is left out: a page holds a million nodes.
-"""
+"""What the page shows of a line of results: an entry of the list, and the tree, which leaves out what is not there."""
 
 from __future__ import annotations
 
@@ -43,14 +40,7 @@ class Question:
 
 
 def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Question:
-    """What the page shows of a line, ours or a published one.
-
-    Args:
-        task_id: of its question, see `record.id_of`.
-
-    Raises:
-        RecordError: the line holds no whole tree.
-    """
+    """What the page shows of a line, ours or a published one. Raises RecordError where it holds no whole tree."""
     tree = records.record_to_tree(record, where)
     error = records.error_of(record)
     chosen_here = not records.has_solutions(record) and not error

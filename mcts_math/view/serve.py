@@ -1,8 +1,5 @@
-"""The page as a server shows it, for files that still grow. It answers on this machine only.
-
-`/` is the page, `/news` what it has not seen yet, `/tree` one tree. A page of another site can't read them: a request
-must name this machine as its host, and no answer may be read across sites.
-"""
+"""The page as a server of this machine shows it, for files that still grow: `/` is the page, `/news` what it has not
+seen yet, `/tree` one tree. No page of another site can read them: a request must name this machine as its host."""
 
 from __future__ import annotations
 
@@ -41,15 +38,8 @@ _HEADERS: Final = {
 
 
 class PageServer:
-    """Serves the page of some files. Use as a context manager.
-
-    Args:
-        followers: of the results file, and of one that it is compared with.
-        port: 0 takes a free one.
-
-    Raises:
-        RecordError: the port is taken.
-    """
+    """Serves the page of one or two files, as a context manager; port 0 takes a free one. Raises RecordError: it is
+    taken."""
 
     def __init__(self, followers: Sequence[Follower], port: int) -> None:
         self._followers = followers
@@ -68,7 +58,6 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
         return f"http://{_HOST}:{self._server.server_port}/"
 
     def run(self) -> None:
@@ -76,7 +65,6 @@ class PageServer:
         self._server.serve_forever(poll_interval=0.1)
 
     def stop(self) -> None:
-        """Ends `run`."""
         self._server.shutdown()
 
     def _answer(self, target: str) -> Answer:
@@ -130,15 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def dashboard(output: Path, port: int) -> Iterator[str]:
-    """Serves the page of a results file from a thread, while the run that writes it goes on; yields its address.
-
-    Args:
-        output: the file, which need not be there yet.
-        port: 0 takes a free one.
-
-    Raises:
-        RecordError: the port is taken.
-    """
+    """Serves the page of a file, which need not be there yet, from a thread while a run writes it; yields its
+    address."""
     with Grader(1) as grader, PageServer([Follower(output, grader)], port) as server:
         thread = threading.Thread(target=server.run, name="dashboard", daemon=True)
         thread.start()

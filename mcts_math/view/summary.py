@@ -25,12 +25,7 @@ C_PUCT: Final = float(PublishedOptions.model_fields["c_puct"].default)
 
 
 def summarise(entries: Sequence[Mapping[str, Any]], path: Path) -> JsonObject:
-    """Numbers over the entries of a file; what is not known is None.
-
-    Args:
-        entries: of all lines read so far, see `questions`.
-        path: the results file; what its run says of itself stands beside it.
-    """
+    """Numbers over the entries of a results file and what its run says of itself; what is not known is None."""
     meta, live = read_description(ResultsFile(path).meta_path), read_live(path)
     states = [entry["state"] for entry in entries]
     # One that broke down is wrong where that can be told, as eval_output_jsonl.py counts it.
@@ -94,12 +89,7 @@ def read_live(path: Path) -> JsonObject | None:
 
 
 def run_facts(path: Path, c_puct: float | None) -> JsonObject:
-    """What trees of a file are shown with: the weight of exploration, and the worked examples of its prompts.
-
-    Args:
-        path: the results file.
-        c_puct: weight that the user asks for; None: as the run had it.
-    """
+    """What trees of a file are shown with: the weight of exploration (None: as the run had it), and worked examples."""
     meta = read_description(ResultsFile(path).meta_path)
     said = meta.get("config", {}).get("c_puct", C_PUCT) if c_puct is None else c_puct
     return {"c_puct": float(said) if isinstance(said, (int, float)) else C_PUCT, "examples": examples_of(meta)}

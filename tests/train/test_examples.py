@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -283,6 +284,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, write: Write, repo: P
         cwd=repo,
         capture_output=True,
         text=True,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # else what is imported first is cut off for good
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900)),
     )
     assert done.returncode == 2

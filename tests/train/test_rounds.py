@@ -314,7 +314,7 @@ def test_overrides_do_not_freeze_what_follows_from_other_keys(settings: Callable
 def test_questions_are_loaded_as_everywhere(settings: Callable[..., RoundsConfig], tmp_path: Path) -> None:
     path = tmp_path / "gsm8k.jsonl"
     path.write_text(json.dumps({"question": "Q", "answer": "7 + 8 = <<7+8=15>>15\n#### 15"}) + "\n")
-    assert [task.answers for task in Plan(settings(test_questions=str(path))).test_tasks] == [("15",)]
+    assert Plan(settings(train_questions=str(path))).spans(1) == [(0, 1)]
 
 
 def test_a_stage_whose_output_is_gone_runs_again(tmp_path: Path) -> None:
@@ -397,8 +397,8 @@ def test_the_bundled_configs_agree(repo: Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_the_plan_of_the_bundled_rounds(settings: Callable[..., RoundsConfig]) -> None:
     plan = Plan(settings())
-    assert [plan.questions(n) for n in (1, 2, 3, 4)] == [(0, 667), (667, 667), (1334, 667), (2001, 667)]
-    assert list(plan.spans(2)) == [(667, 334), (1001, 333)]
+    assert [plan.spans(n)[0][0] for n in (1, 2, 3, 4)] == [0, 667, 1334, 2001]
+    assert plan.spans(2) == [(667, 334), (1001, 333)]
     assert [plan.search(n).value_source for n in (1, 2, 3)] == ["none", "head", "head"]
     for accumulate, files in ((False, 1), (True, 3)):
         assert len(Plan(settings(accumulate=accumulate)).training(3).examples) == files

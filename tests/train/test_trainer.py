@@ -30,8 +30,8 @@ from mcts_math.messages import Sampling
 from mcts_math.requests import Evaluate, Generate
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
-from mcts_math.train.launch import launch_training
 from mcts_math.train.resume import last_state
+from mcts_math.train.rounds import launch_training
 from mcts_math.train.stages import locked
 from mcts_math.train.trainer import ValueTrainer, set_learning_rate
 from mcts_math.train.training import make_arguments, train
@@ -167,7 +167,7 @@ def test_a_launched_training_ends_with_who_launched_it(
     """Even where that is killed."""
     code = (
         "import sys; from pathlib import Path; from mcts_math.settings import make_settings; "
-        "from mcts_math.train.config import TrainConfig; from mcts_math.train.launch import launch_training; "
+        "from mcts_math.train.config import TrainConfig; from mcts_math.train.rounds import launch_training; "
         f"launch_training('sleep 600; :', make_settings(TrainConfig, {{}}), Path({str(tmp_path / 'c.yaml')!r}), print)"
     ).replace(
         "'sleep 600; :'",

@@ -399,7 +399,7 @@ def test_what_is_served_is_what_was_trained(kind: str, settings: Settings, tmp_p
         ({"options": {"targets": ["c_attn"]}}, EngineError, "no module 'c_attn'"),
         ({"options": {"layers": 9}}, EngineError, "has 2 layers"),
         ({"options": {"layer": 1}}, ConfigError, "options: unknown key 'layer'. Did you mean 'layers'"),
-        ({"kind": "lora", "options": {"rankk": 1}}, ConfigError, "peft refuses them for kind: lora"),
+        ({"kind": "lora", "options": {"rankk": 1}}, ConfigError, "kind: lora, options: peft refuses it for LoraConfig"),
         ({"kind": "bottleneck", "options": {"rankk": 1}}, EngineError, "options of bottleneck"),
         ({"feedback": []}, ConfigError, "no training data"),
         ({"feedback": ["nowhere.jsonl"]}, ConfigError, "nowhere.jsonl: no such file"),

@@ -2,8 +2,8 @@
 
 1. A problem with starter code asks for a method of `Solution`; its cases are arguments, one JSON value a line, and a
    value. Any other asks for a program; its cases are what it reads and prints.
-2. Private cases are JSON, or a pickled text of JSON, packed by zlib, in base64. No pickle is loaded:
-   the text is taken out of one that holds a text and nothing else.
+2. Private cases are JSON, or a pickled text of JSON, packed by zlib, in base64. No pickle is loaded: the text is taken
+   out of one that holds nothing else.
 3. As published, programs find common modules imported, each case has 6 seconds, and numbers are equal as decimals.
 """
 

@@ -1,8 +1,7 @@
 """MBPP and its sanitised part: Python functions to write from a sentence, judged by their tests.
 
-1. A program is judged by `test` where there is one (as in EvalPlus), else by `test_list` and `challenge_test_list`; the
-   prompt shows `test_list`, which names the function.
-2. Splits are ranges of `task_id`, as the authors give them: test is 11 to 510.
+A program is judged by `test` where there is one (as in EvalPlus), else by `test_list`, which the prompt shows, and
+`challenge_test_list`. Splits are ranges of `task_id`, as the authors give them.
 """
 
 from __future__ import annotations
