@@ -96,14 +96,14 @@ _ENDS: Final = re.compile(
 _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
     rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_=]|\.\d)(?: of)?(?: [a-z]{{1,3}}(?:/[a-z]{{1,4}}"
     rf"|[²³]))?(?:[ -](?:[A-Za-z'’]{{1,20}}|\d{{1,3}}(?= [a-z]))){{0,12}}"
-    r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)[.!]?\Z"
+    r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)(?<! us)[.!]?\Z"
 )
 _RESIDUE: Final = re.compile(
     rf"(?:\A|[,;:$] ?|\b[a-z]{{2,9}} )[^A-Za-z,;:]{{1,120}}≡ ?({AMOUNT})(?: ?\(?mod ?\d{{1,9}}\)?)?[.!]?\Z"
 )
 _CHECKED: Final = re.compile(r"(?:, because|\b(?:verify|check))\b.*\d\.\Z", re.IGNORECASE)
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?(?:[-+*/×·÷–−]|x(?!\()) ?[($]{0,2}\.?\d[^=\n]*\Z")
-_UNKNOWN: Final = re.compile(r"(?<![A-Za-z'’])[a-wyzA-Z](?![A-Za-z'’])|\dx|\bx(?! ?[\d$(])|\$[^$]*[a-zA-Z\\]|\?")
+_EQUATION: Final = re.compile(r"\d[A-Za-z] ?[-+−] ?\d{0,3}[A-Za-z]\b")  # for unknowns: 9A + 3B
 _OUTCOME: Final = re.compile(  # in words
     r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
     r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
@@ -166,12 +166,8 @@ def stated(sentence: str) -> str | None:
     sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
     complete = sentence.endswith(_COMPLETE) and _OPENED.search(sentence) is None
     sentence = sentence.replace("**", "")
-    if (computed := _COMPUTED.search(sentence)) is not None:
-        operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
-        if operation is not None and _UNKNOWN.search(operation[0]) is None and _CHECKED.search(sentence) is None:
-            return computed[1].strip("$")
-    if (residue := _RESIDUE.search(sentence)) is not None:
-        return residue[1]
+    if (worked := _worked_out(sentence)) is not None:
+        return worked
     start = _START.match(sentence)
     headed = start is not None and ":" in start[0]
     if not headed and not complete:
@@ -188,6 +184,28 @@ def stated(sentence: str) -> str | None:
     if start is None and not reasons and _SETS_OUT.match(said) is not None:
         return None
     plain = bool(reasons) or start is not None or UNSETTLED.search(claim) is None
+    value = _claimed(claim, sentence, plain)
+    return claim if value is None and headed and len(claim.split()) < 6 else value or None
+
+
+def _worked_out(sentence: str) -> str | None:
+    """The result of a calculation with numbers that stands at the end of a sentence, or a residue."""
+    if (computed := _COMPUTED.search(sentence)) is not None:
+        operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
+        if operation is not None and _EQUATION.search(operation[0]) is None and _CHECKED.search(sentence) is None:
+            return computed[1].strip("$")
+    residue = _RESIDUE.search(sentence)
+    return residue[1] if residue is not None else None
+
+
+def _claimed(claim: str, sentence: str, plain: bool) -> str | None:
+    """The value in the main clause of a sentence; "" where what is there is only a part of one.
+
+    Args:
+        claim: the main clause.
+        sentence: all of it, which says how its values are written.
+        plain: the clause is settled: it stands behind a reason or a word such as "so", or holds no word of doubt.
+    """
     ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
     if ended is not None:
         return _several(ended[1], sentence)
@@ -197,18 +215,23 @@ def stated(sentence: str) -> str | None:
         return spelled[1]
     if (formula := _FORMULA.search(claim)) is not None:  # whatever its sentence says before the last comma
         clause = claim[: formula.start()].rsplit(", ", 1)[-1]
-        return right_side(formula[1], sentence) if plain or UNSETTLED.search(clause) is None else None
+        return right_side(formula[1], sentence) if plain or UNSETTLED.search(clause) is None else ""
+    return _lone_value(claim, sentence) if plain else None
+
+
+def _lone_value(claim: str, sentence: str) -> str | None:
+    """The only value of a clause, or of its last part; as `_claimed`."""
     main = _MAIN.search(claim)
     if main is not None and ONE.search(main[0]) is not None:
         claim = main[0]
     if ONE.search(rest := _DURING.sub("", claim)) is not None:
         claim = rest
-    found = list(ONE.finditer(claim)) if plain and _SUBJECT.search(claim) is None else []
-    if len(found) == 1 and re.search(r"[\d½-⅞]", _INDEX.sub("", found[0][0])) is not None:
-        first, last = found[0].span()
-        term = _LEFT_TERM.search(claim[max(first - 4, 0) : first]) or _RIGHT_TERM.match(claim, last)
-        return right_side(found[0][0], sentence) if term is None else None
-    return claim if headed and len(claim.split()) < 6 else None
+    found = list(ONE.finditer(claim)) if _SUBJECT.search(claim) is None else []
+    if len(found) != 1 or re.search(r"[\d½-⅞]", _INDEX.sub("", found[0][0])) is None:
+        return None
+    first, last = found[0].span()
+    term = _LEFT_TERM.search(claim[max(first - 4, 0) : first]) or _RIGHT_TERM.match(claim, last)
+    return right_side(found[0][0], sentence) if term is None else ""
 
 
 def _several(said: str, sentence: str) -> str:
