@@ -135,7 +135,7 @@ def _scan_unknown(scanner: Scanner, run: str) -> None:
     if scanner.python and (run in UNITS or (len(run) > 3 and segment(run) is None)):
         scanner.add("sym", run)
         return
-    unit = run in UNITS and (len(run) > 3 or scanner.follows(("num", "const"), _VALUE_ENDS))
+    unit = run in UNITS and (len(run) > 3 or scanner.follows(("num", "const"), _VALUE_ENDS - {"^"}))
     unit = unit and (len(run) > 2 or run in _COMMON_UNITS or scanner.space)
     parts = None if unit or scanner.wordy or run.lower() in SHORT_WORDS else segment(run)
     if parts is None:
