@@ -27,7 +27,6 @@ _CHUNK = 1 << 14
 _LOOK_S = 0.04  # a core fills some 50 MB meanwhile; a look takes 50 µs for each cell
 _SMALL_BYTES = 16 << 20  # what holds less is not worth stopping
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_HELLO = wire.REPLY.pack(wire.HELLO, 0)
 _CROWDED = "the question's other cells leave no room for temporary files"
 
 
@@ -170,7 +169,7 @@ class CellRun:
         self._collect(data)
 
     def _greet(self, data: bytes, pid: int) -> None:
-        if not data.startswith(_HELLO) or pid <= 0:
+        if not data.startswith(wire.GREETING) or pid <= 0:
             kind, number = wire.REPLY.unpack(data) if len(data) == wire.REPLY.size else (0, 0)
             if kind == wire.REFUSED and number in (errno.EAGAIN, errno.ENOMEM):
                 self.stop(Refused(os.strerror(number)))

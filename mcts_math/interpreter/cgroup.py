@@ -140,7 +140,5 @@ def _mount(proc: Path) -> Path | None:
 
 def _own(proc: Path) -> Path | None:
     """This process's group, from the root of the tree."""
-    for line in (proc / "cgroup").read_text(errors="surrogateescape").splitlines():
-        if line.startswith("0::/"):
-            return Path(line.removeprefix("0::/"))
-    return None
+    lines = (proc / "cgroup").read_text(errors="surrogateescape").splitlines()
+    return next((Path(line.removeprefix("0::/")) for line in lines if line.startswith("0::/")), None)

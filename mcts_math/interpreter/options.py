@@ -17,10 +17,6 @@ _MOST = 1 << 58  # of these: the kernel's own numbers are larger
 _FILES_PER_SANDBOX = 8  # its own two and those of four states and steps
 
 
-def _default_running() -> int:
-    return max(8, 2 * (os.cpu_count() or 1))
-
-
 def _default_sandboxes() -> int:
     """As many as this machine holds with ease: each takes some 3 MiB, and they may take a 16th of the memory.
 
@@ -67,7 +63,7 @@ class SandboxLimits:
     snapshot_bytes: int = 2 << 30
     max_snapshots: int = field(default_factory=lambda: 4 * _default_sandboxes())
     max_sandboxes: int = field(default_factory=_default_sandboxes)
-    max_running: int = field(default_factory=_default_running)
+    max_running: int = field(default_factory=lambda: max(8, 2 * (os.cpu_count() or 1)))
     max_threads: int = 64
     observations: Literal["published", "exact"] = "published"
     truncate: int = 500

@@ -43,11 +43,7 @@ class RunResult:
     process: StateProcess | None
 
 
-def timeout_text(seconds: float) -> str:
-    """The published wording for a cell that ran out of time."""
-    return f"TimeoutError: 'Execution of the code snippet has timed out for exceeding {seconds:g} seconds.'"
-
-
+_LATE_TEXT = "TimeoutError: 'Execution of the code snippet has timed out for exceeding {:g} seconds.'"  # as published
 KILLED_TEXT = "KilledError: the code was stopped: out of memory, a crash, or an exit that no program may make here."
 _UNKEPT_TEXT = (
     "KilledError: the code left threads at work, and what it made can't be kept without them (one has a lock that is "
@@ -196,7 +192,7 @@ class Sandbox:
 
     def _cut(self, run: CellRun, status: CellStatus) -> RunResult:
         """How a cell ends that was stopped: with what it printed before, and why."""
-        reason = timeout_text(self._limits.step_timeout_s) if status is CellStatus.TIMEOUT else KILLED_TEXT
+        reason = _LATE_TEXT.format(self._limits.step_timeout_s) if status is CellStatus.TIMEOUT else KILLED_TEXT
         printed = truncate(run.printed.decode("utf-8", "replace").strip(), self._limits.truncate)
         text = f"{printed}\n{reason}" if printed else reason
         return RunResult(text, status, time.monotonic() - run.started, None)

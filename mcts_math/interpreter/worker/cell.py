@@ -22,7 +22,7 @@ import io
 import re
 import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, SimpleNamespace
 from typing import NamedTuple
 
 _KEPT_CHARS = 1 << 15  # of each end of what one statement prints, while it prints
@@ -58,17 +58,8 @@ class Style(NamedTuple):
 _write = io.StringIO.write
 
 
-class _Telling:
-    """To whom what is printed is told, and how many characters of it. One for all: more objects are more pages."""
-
-    __slots__ = ("left", "tell")
-
-    def __init__(self) -> None:
-        self.left = 0
-        self.tell: Callable[[str], object] = len
-
-
-_telling = _Telling()
+# To whom what is printed is told, and how many characters of it. One for all: more objects are more pages.
+_telling = SimpleNamespace(left=0, tell=len)
 
 
 class _Capture(io.StringIO):

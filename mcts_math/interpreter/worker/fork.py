@@ -27,7 +27,6 @@ STATE_FLAGS = kernel.CLONE_PARENT
 """Of a state's fork: the child becomes the supervisor's, so that one process reaps all."""
 
 _SIGCHLD = int(signal.SIGCHLD)
-_HELLO = wire.REPLY.pack(wire.HELLO, 0)
 _before_fork = ctypes.pythonapi.PyOS_BeforeFork
 _after_fork_in_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
 _after_fork_in_child = ctypes.pythonapi.PyOS_AfterFork_Child
@@ -100,7 +99,7 @@ def _rows(page: int) -> dict[int, list[tuple[int, ...]]]:
             (dup3, _SOCKET, _TOP, os.O_CLOEXEC),
             (close, _SOCKET, 0, 0),
             (chdir, page + _ORDER_AT + 8, 0, 0),
-            (write, _TOP, page + _HELLO_AT, len(_HELLO)),  # fails where the host does not listen any more
+            (write, _TOP, page + _HELLO_AT, len(wire.GREETING)),  # fails where the host does not listen any more
         ],
         _REFUSED_AT: [(write, _SOCKET, page + _REPLY_AT, wire.REPLY.size)],
     }
@@ -133,7 +132,7 @@ def _machine_serve() -> tuple[Callable[[ctypes.c_void_p | None], None], mmap.mma
     page, address = kernel.code_page()
     message = struct.pack("=QQQQQQQ", 0, 0, address + 56, 1, address + 72, 0, 0)  # struct msghdr, ...
     page[:72] = message + struct.pack("=QQ", address + _ORDER_AT, wire.ORDER.size)  # ... and the iovec that it names
-    page[_REPLY_AT : _HELLO_AT + len(_HELLO)] = wire.REPLY.pack(wire.REFUSED, 0).ljust(8) + _HELLO
+    page[_REPLY_AT : _HELLO_AT + len(wire.GREETING)] = wire.REPLY.pack(wire.REFUSED, 0).ljust(8) + wire.GREETING
     page[_NULL_AT : _ROOT_AT + 2] = b"/dev/null".ljust(_ROOT_AT - _NULL_AT, b"\0") + b"/\0"
     for place, rows in _rows(address).items():
         page[place : place + _ROW.size * len(rows)] = b"".join(_ROW.pack(*row) for row in rows)
@@ -181,7 +180,7 @@ def _await_by_python() -> str:
             kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
             take_socket(sock)
             _chdir(folder)
-            if _write(SOCKET_FD, _HELLO) != len(_HELLO):
+            if _write(SOCKET_FD, wire.GREETING) != len(wire.GREETING):
                 _exit(0)
             return folder
         _close(sock)

@@ -15,24 +15,14 @@ _RIGHTS_BY_ABI = ((1, (1 << 13) - 1), (2, 1 << 13), (3, 1 << 14), (5, 1 << 15)) 
 _NET_RIGHTS, _SCOPES = 3, 3  # bind and connect TCP (ABI 4); abstract sockets and signals (ABI 6)
 
 
-def abi() -> int:
-    """The version of Landlock that this kernel has, 0 for none."""
-    try:
-        return kernel.syscall("landlock_create_ruleset", 0, 0, 1)
-    except OSError:
-        return 0
-
-
 def restrict(read_only: Iterable[str], devices: Iterable[str], writable: Iterable[str]) -> None:
     """Lets this process and its children open only what is named, for good; no_new_privs must be set.
 
     Devices may be read and written; in `writable` directories files and folders may be made, changed and removed.
     Raises OSError where the kernel has no Landlock.
     """
-    version = abi()
-    rights = 0
-    for since, bits in _RIGHTS_BY_ABI:
-        rights |= bits if version >= since else 0
+    version = kernel.syscall("landlock_create_ruleset", 0, 0, 1)
+    rights = sum(bits for since, bits in _RIGHTS_BY_ABI if version >= since)
     attributes = struct.pack("=QQQ", rights, _NET_RIGHTS if version >= 4 else 0, _SCOPES if version >= 6 else 0)
     attributes = attributes[: 24 if version >= 6 else 16 if version >= 4 else 8]
     buffer = ctypes.create_string_buffer(attributes, len(attributes))

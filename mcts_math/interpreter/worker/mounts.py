@@ -56,6 +56,5 @@ def _bind(source: str, target: str, flags: int) -> None:
     kernel.mount(source, target, flags=_BIND)
     # Flags that an outer mount has are locked within a user namespace: they must be repeated.
     has = os.statvfs(target).f_flag
-    for bit, flag in _LOCKABLE.items():
-        flags |= flag if has & bit else 0
-    kernel.mount("none", target, flags=_REMOUNT | _BIND | flags)
+    locked = sum(flag for bit, flag in _LOCKABLE.items() if has & bit)
+    kernel.mount("none", target, flags=_REMOUNT | _BIND | flags | locked)

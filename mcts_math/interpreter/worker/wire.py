@@ -17,6 +17,7 @@ CELL = struct.Struct("<IQ")  # bytes of code, seed
 REPLY = struct.Struct("<BI")  # kind, bytes of payload
 TOKEN = struct.Struct("<Q")
 HELLO, DONE, PRINTED, REFUSED = 1, 2, 3, 4
+GREETING = REPLY.pack(HELLO, 0)
 FAILED, OK = b"f", b"o"  # first byte of a DONE; the text follows
 
 MAX_CODE_BYTES = 8 << 20
