@@ -171,7 +171,8 @@ TAKEN = {
     "descriptors": "taken = []\ntry:\n    while True: taken.append(open('/dev/null'))\n"
     "except OSError as e: print(e.errno)",
     "memory": "taken = []\nfor size in (1 << 20, 1 << 10):\n    try:\n"
-    "        while True: taken.append(bytearray(size))\n    except MemoryError: pass\ndel taken[-20:]\nprint(24)",
+    "        while True: taken.append(bytearray(size))\n    except MemoryError: pass\n"
+    "while True:\n    try:\n        del taken[-20:]\n        print(24)\n        break\n    except MemoryError: pass",
 }
 
 
