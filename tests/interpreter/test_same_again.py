@@ -170,9 +170,10 @@ def test_a_clean_parent_that_dies_in_its_rehearsal_leaves_no_process(num_turns: 
 TAKEN = {
     "descriptors": "taken = []\ntry:\n    while True: taken.append(open('/dev/null'))\n"
     "except OSError as e: print(e.errno)",
-    "memory": "taken = []\nfor size in (1 << 20, 1 << 10):\n    try:\n"
-    "        while True: taken.append(bytearray(size))\n    except MemoryError: pass\n"
-    "while True:\n    try:\n        del taken[-20:]\n        print(24)\n        break\n    except MemoryError: pass",
+    # One statement: there is no room to compile another one.
+    "memory": "taken = []\nif True:\n    for size in (1 << 20, 1 << 10):\n        try:\n"
+    "            while True: taken.append(bytearray(size))\n        except MemoryError: pass\n"
+    "    del taken[-20:]\n    print(24)",
 }
 
 
