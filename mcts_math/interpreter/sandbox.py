@@ -184,6 +184,8 @@ class Sandbox:
         if payload is None:
             if not self.alive:
                 raise StateLost("the sandbox died")
+            if run.pid < 0:
+                raise NoGreeting("a state took an order as it ended")
             return self._cut(run, CellStatus.TIMEOUT if run.has_used_its_cpu else CellStatus.KILLED)
         status = CellStatus.ERROR if payload[:1] == wire.FAILED else CellStatus.OK
         process = self._processes[run.pid] = StateProcess(run.sock, run.pid)
