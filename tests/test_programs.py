@@ -1,13 +1,15 @@
-"""The programs as a user runs them: subprocesses, files, exit codes, messages."""
+"""The programs as a user runs them: files, exit codes, messages."""
 
 from __future__ import annotations
 
 import json
 import re
+import runpy
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -25,6 +27,28 @@ def python(repo: Path, *words: object, **options: object) -> subprocess.Complete
     return subprocess.run(command, cwd=repo, capture_output=True, text=True, timeout=300, **options)  # type: ignore[call-overload,no-any-return]
 
 
+Ended = tuple[int, str, str]
+"""Exit code, stdout, stderr."""
+Program = Callable[..., Ended]
+
+
+@pytest.fixture
+def here(repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
+    """Runs a program as `python` does, from its file to its exit code, but in this process: imports are shared."""
+
+    def run(program: str, *words: object) -> Ended:
+        capsys.readouterr()
+        monkeypatch.chdir(repo)
+        monkeypatch.setattr(sys, "argv", [program, *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(program, run_name="__main__")
+        code = ended.value.code
+        assert isinstance(code, int)
+        return code, *capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     lines = (repo / "data" / "mini" / "test.jsonl").read_text().splitlines()[:6]
@@ -37,7 +61,7 @@ SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("greedy", "sbs")
 
 
 @pytest.mark.parametrize("solver", [*SLOW, "mcts"])
-def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Path, solver: str) -> None:
+def test_solve_resume_rescore_evaluate(repo: Path, here: Program, tmp_path: Path, questions: Path, solver: str) -> None:
     out = tmp_path / "out.jsonl"
     words: list[object] = [
         "solver_demo.py",
@@ -54,26 +78,26 @@ def test_solve_resume_rescore_evaluate(repo: Path, tmp_path: Path, questions: Pa
     assert "6 questions in" in first.stdout
     assert "interpreter isolation:" in first.stdout
     assert first.stderr == ""  # no progress bar where nobody looks
-    finished = python(repo, *words, "--resume")
-    assert finished.returncode == 0, finished.stderr
+    code, said, told = here(*words, "--resume")
+    assert code == 0, told
     (accuracy,) = re.findall(r"accuracy .*?%", first.stdout)
-    assert f"all 6 results: {accuracy}\n" in finished.stdout
+    assert f"all 6 results: {accuracy}\n" in said
     if solver == "sbs":  # the others go through the same code
         _resume(repo, words, out)
 
-    scored = python(repo, "eval_output_jsonl.py", "--res_file", out, "--json")
-    assert scored.returncode == 0, scored.stderr
-    report = json.loads(scored.stdout)["files"][0]
+    code, scored, told = here("eval_output_jsonl.py", "--res_file", out, "--json")
+    assert code == 0, told
+    report = json.loads(scored)["files"][0]
     assert report["questions"] == report["total"] == 6
     assert report["mean_tokens"] > 10
 
-    offline = python(
-        repo, "offline_inference.py", "--custom_cfg", "configs/offline_inference.yaml", "--tree_jsonl", out, "--json"
+    code, offline, told = here(
+        "offline_inference.py", "--custom_cfg", "configs/offline_inference.yaml", "--tree_jsonl", out, "--json"
     )
-    assert offline.returncode == 0, offline.stderr
-    assert json.loads(offline.stdout)["total"] == 6
+    assert code == 0, told
+    assert json.loads(offline)["total"] == 6
     if solver == "sbs":
-        assert json.loads(offline.stdout)["correct"] == report["correct"]
+        assert json.loads(offline)["correct"] == report["correct"]
 
 
 def _resume(repo: Path, words: list[object], out: Path) -> None:
@@ -143,50 +167,61 @@ def test_react_batch_demo(repo: Path, tmp_path: Path, questions: Path) -> None:
     ],
 )
 def test_bad_input_ends_in_one_line(
-    repo: Path, tmp_path: Path, questions: Path, words: list[str], message: str
+    here: Program, tmp_path: Path, questions: Path, words: list[str], message: str
 ) -> None:
     words = [str(questions) if word == "QAF" else word for word in words]
     if "--output" not in words:
         words += ["--output", str(tmp_path / "out.jsonl")]
-    found = python(repo, "solver_demo.py", *words)
-    assert found.returncode == 2
-    assert message in found.stderr
-    assert "Traceback" not in found.stderr
+    code, _, told = here("solver_demo.py", *words)
+    assert code == 2
+    (line,) = told.splitlines()
+    assert message in line
 
 
-def test_rescoring_a_published_file_with_obsolete_keys(repo: Path, tmp_path: Path) -> None:
+def test_rescoring_a_published_file_with_obsolete_keys(here: Program, tmp_path: Path) -> None:
     node = {"text": "", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": -100}
     node |= {"q_value": 0.5, "prior": 0.5, "visit_count": 1}
     trees, config = tmp_path / "trees.jsonl", tmp_path / "c.yaml"
     react = {"0": node, "0.0": node | {"final_answer": "5"}}
     trees.write_text(json.dumps({"question": "Q", "answer": "5.0", "react": react}) + "\n")
     config.write_text("mode: mcts\nprune: true\nswap_space: 12\nuse_beam_search: false\n")
-    found = python(repo, "offline_inference.py", "--custom_cfg", config, "--tree_jsonl", trees, "--json")
-    assert found.returncode == 0, found.stderr
-    assert found.stderr == "note: obsolete keys are ignored: swap_space, use_beam_search\n"
-    assert json.loads(found.stdout)["correct"] == 1
+    code, said, told = here("offline_inference.py", "--custom_cfg", config, "--tree_jsonl", trees, "--json")
+    assert (code, told) == (0, "note: obsolete keys are ignored: swap_space, use_beam_search\n")
+    assert json.loads(said)["correct"] == 1
 
 
-def test_a_merge_tells_of_questions_that_have_no_line(repo: Path, tmp_path: Path) -> None:
+def test_a_merge_tells_of_questions_that_have_no_line(here: Program, tmp_path: Path) -> None:
     inputs = [tmp_path / "shard0.jsonl", tmp_path / "shard1.jsonl"]
     for number, path in enumerate(inputs):
         path.write_text(json.dumps({"id": str(number), "question": "Q", "react": {"0": {}, "0.0": {}}}) + "\n")
         path.with_name(f"shard{number}.meta.json").write_text(json.dumps({"questions": {"number": 2}}))
-    found = python(repo, "scripts/merge.py", tmp_path / "part.jsonl", inputs[0])
-    assert (found.returncode, found.stdout) == (0, f"1 of 2 questions -> {tmp_path / 'part.jsonl'}\n")
-    assert "is a shard missing" in found.stderr
-    found = python(repo, "scripts/merge.py", tmp_path / "all.jsonl", *inputs)
-    assert (found.stdout, found.stderr) == (f"2 questions -> {tmp_path / 'all.jsonl'}\n", "")
+    code, said, told = here("scripts/merge.py", tmp_path / "part.jsonl", inputs[0])
+    assert (code, said) == (0, f"1 of 2 questions -> {tmp_path / 'part.jsonl'}\n")
+    assert "is a shard missing" in told
+    merged = here("scripts/merge.py", tmp_path / "all.jsonl", *inputs)
+    assert merged == (0, f"2 questions -> {tmp_path / 'all.jsonl'}\n", "")
 
 
-def test_help_explains_every_key(repo: Path) -> None:
-    for program in ("solver_demo.py", "react_batch_demo.py"):
-        found = python(repo, program, "--help")
-        assert found.returncode == 0
-        assert "need_value_func = False" in found.stdout
-    assert "balance_temperature = 0.2" in python(repo, "solver_demo.py", "--help", "mode=rebase").stdout
-    assert "mcts_infer_strategy = 'q_value'" in python(repo, "offline_inference.py", "--help").stdout
-    assert "--res_file" in python(repo, "eval_output_jsonl.py", "--help").stdout
+@pytest.mark.parametrize(
+    ("words", "explained"),
+    [
+        ("solver_demo.py --help", "need_value_func = False"),
+        ("solver_demo.py --help mode=rebase", "balance_temperature = 0.2"),
+        ("offline_inference.py --help", "mcts_infer_strategy = 'q_value'"),
+        ("eval_output_jsonl.py --help", "--res_file"),
+    ],
+)
+def test_help_explains_every_key(here: Program, words: str, explained: str) -> None:
+    code, said, told = here(*words.split())
+    assert (code, told) == (0, "")
+    assert explained in said
+
+
+def test_help_of_a_program_of_its_own_process(repo: Path) -> None:
+    found = python(repo, "react_batch_demo.py", "--help")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith("usage: react_batch_demo.py ")
+    assert "need_value_func = False" in found.stdout
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
