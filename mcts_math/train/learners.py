@@ -167,7 +167,8 @@ class TunedLearner:
         if config.kind in _PEFT:
             made: nn.Module = add_adapters(raw, _PEFT[config.kind], config.options, f"kind: {config.kind}, options")
             if not any(parameter.requires_grad for parameter in made.parameters()):
-                raise EngineError(f"kind: {config.kind} found nothing to train in a {type(raw).__name__}")
+                name = type(raw).__name__
+                raise EngineError(f"kind: {config.kind} found nothing to train in a {name}; set target_modules")
             return made
         self._grafts = make_grafts(config.kind, raw, config.options).to(self._model.device)
         attach(raw, self._grafts)

@@ -180,7 +180,7 @@ def add_adapters(policy: Any, kind: str, arguments: Mapping[str, Any], key: str)
             warnings.filterwarnings("ignore", "Unsupported layer type")  # peft says so of every norm that it tunes
             adapted = peft.get_peft_model(policy, getattr(peft, kind)(task_type="CAUSAL_LM", **arguments))
     except (TypeError, ValueError) as error:  # peft's words for arguments and targets that it can't take
-        raise ConfigError(f"{key}: peft refuses it for {kind} (first see target_modules): {error}") from error
+        raise ConfigError(f"{key}: peft refuses it for {kind}: {str(error).rstrip('.')}.") from error
     uses = Counter(id(weight) for _, weight in adapted.named_parameters(remove_duplicate=False))
     for name, module in adapted.named_modules():
         weight = getattr(getattr(module, "base_layer", None), "weight", None)

@@ -400,6 +400,16 @@ def test_what_is_served_is_what_was_trained(kind: str, settings: Settings, tmp_p
         ({"options": {"layers": 9}}, EngineError, "has 2 layers"),
         ({"options": {"layer": 1}}, ConfigError, "options: unknown key 'layer'. Did you mean 'layers'"),
         ({"kind": "lora", "options": {"rankk": 1}}, ConfigError, "kind: lora, options: peft refuses it for LoraConfig"),
+        (
+            {"kind": "lora", "options": {"target_modules": ["nope"]}},
+            ConfigError,
+            r"for LoraConfig: Target modules .* not found .*[^.]\.$",
+        ),
+        (
+            {"kind": "lora", "options": {"target_modules": ["q_proj"], "inference_mode": True}},
+            EngineError,
+            "lora found nothing to train in a .*; set target_modules$",
+        ),
         ({"kind": "bottleneck", "options": {"rankk": 1}}, EngineError, "options of bottleneck"),
         ({"feedback": []}, ConfigError, "no training data"),
         ({"feedback": ["nowhere.jsonl"]}, ConfigError, "nowhere.jsonl: no such file"),
