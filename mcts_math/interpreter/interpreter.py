@@ -237,12 +237,14 @@ class SandboxInterpreter:
         at = next(above for above in lineage if above.process is not None)
         missing = lineage[: lineage.index(at)]
         for above in reversed(missing):
-            if above.void:
+            made = at.child(above.cell)  # another one than `above`, where a cell between the two turned out to be cut
+            if above.void or made.void:
                 continue
-            await self._run(session, sandbox, at, above.cell, rank)
-            if above.process is not None:
-                at = above
-            elif above.made:
+            if made.process is None:
+                await self._run(session, sandbox, at, above.cell, rank)
+            if made.process is not None:
+                at = made
+            elif above.made or made.made:
                 raise NotRebuilt("a cell that ran to its end was stopped when it was run again")
         return at, len(missing) > 0
 

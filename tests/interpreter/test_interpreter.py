@@ -290,14 +290,13 @@ def test_release_gives_everything_back() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:
             await interpreter.release("unknown")
             gc.collect()  # what other tests have left is not closed in between
-            num_before = len(children())
             num_descriptors = len(list(Path("/proc/self/fd").iterdir()))
             running = asyncio.ensure_future(show(interpreter, (), "while True: pass"))
             await asyncio.gather(*(show(interpreter, (), f"{i}") for i in range(5)))
             await interpreter.release("q")
             assert (await running).status is CellStatus.KILLED
             await asyncio.sleep(0.5)
-            assert len(children()) == num_before
+            assert len(children()) == LIMITS.num_parents
             assert len(list(Path("/proc/self/fd").iterdir())) <= num_descriptors
             assert interpreter.num_snapshots == interpreter.snapshot_bytes == 0
             assert (await show(interpreter, (), "1 + 1")).text == "2"

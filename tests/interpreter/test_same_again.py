@@ -137,6 +137,18 @@ def test_a_question_whose_first_state_was_killed_by_the_machine_goes_on() -> Non
     run(check())
 
 
+@pytest.mark.parametrize("cut", ["import os\nos._exit(1)", "x = 5\nwhile True: pass"], ids=["killed", "late"])
+def test_a_cut_cell_of_a_history_that_nobody_has_seen_leaves_nothing(cut: str) -> None:
+    """Once, the cells after it were lost in the first answer."""
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, step_timeout_s=0.5)) as interpreter:
+            for _ in range(2):
+                assert (await show(interpreter, "x + y", cut, "x = 1", "y = 2")).text == "3"
+
+    run(check())
+
+
 @pytest.mark.parametrize(("num_turns", "waits"), [(1, True), (3, False)], ids=["at once", "later"])
 def test_a_clean_parent_that_dies_in_its_rehearsal_leaves_no_process(num_turns: int, waits: bool) -> None:
     """A child that has not yet asked to die with it ends all the same, and does not hold its connection open."""
