@@ -30,6 +30,7 @@ class Logger:
     sink: tuple[_Log, _Close] | None = None
 
     def log(self, numbers: Mapping[str, float], step: int) -> None:
+        """Notes numbers by their names, at a step that never falls."""
         if self.sink is not None:
             self._try(partial(self.sink[0], numbers, step))
 

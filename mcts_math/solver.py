@@ -77,6 +77,7 @@ async def solve_async(
     on_solved: Callable[[Solved], None] | None = None,
     **provided: Unpack[Provided],
 ) -> list[Solved]:
+    """`solve` for callers with an event loop of their own."""
     config = config if isinstance(config, Config) else make_config(config)
     tasks = make_tasks(tasks)
     check_logger(config.log_to)

@@ -15,6 +15,8 @@ ROOT = 0
 
 @dataclass(slots=True)
 class Node:
+    """One step of a partial solution."""
+
     id: int  # index in `Tree.nodes`
     parent: int  # id of the parent; -1 at the root
     step: Step | None  # what was written here; None at the root
@@ -57,6 +59,8 @@ class Attempt:
 
 @dataclass(slots=True)
 class Tree:
+    """The tree of one task."""
+
     task: Task
     nodes: list[Node]  # all nodes; `nodes[i].id == i`, a parent stands before its children
     solutions: list[int] = field(default_factory=list)  # ids of the chosen answers, best first

@@ -18,6 +18,14 @@ def test_every_public_name_exists() -> None:
         mcts_math.nothing  # noqa: B018
 
 
+def test_every_public_name_says_what_it_is() -> None:
+    for name in mcts_math.__all__:
+        public = getattr(mcts_math, name)
+        text = vars(public)["__doc__"] if isinstance(public, type) else public.__doc__
+        assert text, name
+        assert not text.startswith(f"{name}("), "the docstring is the one that `dataclass` makes"
+
+
 def test_importing_the_package_imports_nothing_else() -> None:
     code = "import sys, mcts_math; print([m for m in sys.modules if m.startswith('mcts_math.')])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -18,7 +18,8 @@ def to_dataset(path: str | Path) -> Any:
 
     Columns: `id`, `question`, `answers` (accepted ones); of the chosen solution `solution`, `final_answer`, `value`;
     `correct` (None where not judged), `steps` (nodes of the tree), `tokens`, `seconds`, `stopped`, `error`; and `tree`,
-    the whole line. Raises RecordError where the file can't be read, or `datasets` is not installed.
+    the whole line: written to a file again, these lines are the results. Raises RecordError where the file can't be
+    read, or `datasets` is not installed.
     """
     datasets = require_package("datasets", "to_dataset", "datasets", RecordError)
     text, number = datasets.Value("string"), datasets.Value("int64")

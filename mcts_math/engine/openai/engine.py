@@ -106,6 +106,7 @@ class OpenAIEngine:
         await asyncio.to_thread(self._client.close)
 
     def _try_value(self) -> None:
+        """Raises EngineError where the server does not tell values."""
         assert self.served.codec is not None
         prompt = self.served.codec.encode("1")
         body = self._body(prompt, Sampling(0.0, max_tokens=1), 0, len(prompt), want_value=True)
