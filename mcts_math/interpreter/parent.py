@@ -71,6 +71,20 @@ def receive_with_pid(sock: socket.socket, size: int) -> tuple[bytes, int]:
     return data, pid if data else -1
 
 
+async def receive(sock: socket.socket, timeout_s: float) -> tuple[bytes, int]:
+    """A message, and who sent it; see `receive_with_pid`."""
+    loop = asyncio.get_running_loop()
+    readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(sock, lambda: None if readable.done() else readable.set_result(None))
+    try:
+        await asyncio.wait({readable}, timeout=timeout_s)  # `wait_for` loses a cancellation at the same moment
+    finally:
+        loop.remove_reader(sock)
+    if not readable.done():
+        return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode(), -1
+    return receive_with_pid(sock, 8192)
+
+
 @dataclass(slots=True)
 class Connection:
     """The host's two sockets to a new sandbox, who made it, and which cells of it are done."""
@@ -146,7 +160,7 @@ class Parent:
             parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
             try:
                 parent.group = Cgroup.make(limits, parent.pid)  # it forks nobody before it is told to
-                message, _ = await parent._receive(parent._control, _START_TIMEOUT_S)
+                message, _ = await receive(parent._control, _START_TIMEOUT_S)
             except BaseException:
                 await parent.close()
                 raise
@@ -209,7 +223,7 @@ class Parent:
                     root.setblocking(False)
                     with their_root:
                         socket.send_fds(self._control, [wire.NEW], [their_control.fileno(), their_root.fileno()])
-                message, pid = await self._receive(control, _SANDBOX_TIMEOUT_S)
+                message, pid = await receive(control, _SANDBOX_TIMEOUT_S)
             except OSError as error:
                 raise no_room(error, "a sandbox could not be set up") from error
             if message[:1] == wire.BUSY:
@@ -256,17 +270,3 @@ class Parent:
         self._errors.seek(0)
         text = self._errors.read()[-2000:].decode(errors="replace").strip()
         return text or f"exit status {self._process.poll()}, no message"
-
-    @staticmethod
-    async def _receive(sock: socket.socket, timeout_s: float) -> tuple[bytes, int]:
-        """A message, and who sent it; see `receive_with_pid`."""
-        loop = asyncio.get_running_loop()
-        readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(sock, lambda: None if readable.done() else readable.set_result(None))
-        try:
-            await asyncio.wait({readable}, timeout=timeout_s)  # `wait_for` loses a cancellation at the same moment
-        finally:
-            loop.remove_reader(sock)
-        if not readable.done():
-            return wire.BROKEN + f"no answer for {timeout_s:.0f} s".encode(), -1
-        return receive_with_pid(sock, 8192)

@@ -1,9 +1,9 @@
-"""Judges completions in the project's own sandbox: two for each, one for the code and one for the tests.
+"""Judges completions in the project's own sandbox, in two processes that can't reach each other: code and tests.
 
-The code's sandbox gets the code, and the arguments of the calls that the tests make; the tests' sandbox gets the
-tests, and the values that come back, as plain data (`worker.values`). What is said of a completion comes from the
-tests' sandbox alone, on a socket that the code's sandbox does not have. A problem that asks for one process gets one
-sandbox, and less protection. See `docs/judge.md`.
+The code's process gets the code, and the arguments of the calls that the tests make; the tests' process gets the tests,
+and the values that come back, as plain data (`worker.values`). What is said of a completion comes from the tests'
+process alone, on a socket that the code's does not have. A problem that asks for one process gets one, and less
+protection. See `docs/judge.md`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from mcts_math.errors import InterpreterError, JudgeError, TaskError
 from mcts_math.interpreter import Level, SandboxLimits, probe
 from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
-from mcts_math.interpreter.worker import wire
 from mcts_math.judge.code import readings
 from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem
 from mcts_math.judge.sandbox import WARM_UP, Examined, Lost
@@ -104,14 +103,14 @@ class Judge:
         self.limits = limits or JudgeLimits()
         self.level = level
         self._sandbox_limits = self.limits.sandbox_limits()
-        self._parents: list[Parent] = []
+        self._parent: Parent | None = None
         self._running = asyncio.Semaphore(self.limits.max_running)
         self._starting = asyncio.Lock()
         self._closed = False
 
     async def __aenter__(self) -> Judge:
         try:
-            await self.start()
+            await self._start()
         except BaseException:
             await self.close()
             raise
@@ -121,26 +120,29 @@ class Judge:
         await self.close()
 
     async def start(self) -> Level:
-        """Probes the machine and starts the clean parents; when called again, restarts those that died.
+        """Probes the machine and starts the clean parent; when called again, restarts one that died.
 
         Raises:
             InterpreterError: this machine can't lock code in, and `allow_unsafe_exec` is not set.
             JudgeError: the judge was closed.
         """
+        await self._start()
+        assert self.level is not None
+        return self.level
+
+    async def _start(self) -> Parent:
         async with self._starting:
             if self._closed:
                 raise JudgeError("the judge was closed")
             if self.level is None:
                 self.level = await probe(self._sandbox_limits)
             require(self.level, self.limits.allow_unsafe_exec)
-            alive = [parent for parent in self._parents if parent.alive]
-            dead = [parent for parent in self._parents if not parent.alive]
-            self._parents = alive
-            for parent in dead:
-                await parent.close()
-            while len(self._parents) < 2:  # forks of one family wait for each other: tests here, code there
-                self._parents.append(await Parent.start(self._sandbox_limits, self.level.layers, warm_up=WARM_UP))
-        return self.level
+            if self._parent is not None and not self._parent.alive:
+                dead, self._parent = self._parent, None
+                await dead.close()
+            if self._parent is None:
+                self._parent = await Parent.start(self._sandbox_limits, self.level.layers, warm_up=WARM_UP)
+            return self._parent
 
     async def judge(self, problem: Problem, completion: str) -> Judgement:
         """Runs the tests of a problem on the code in a completion.
@@ -159,7 +161,6 @@ class Judge:
             "entries": problem.entries,
             "whole": not problem.entry_point,
             "readings": [asdict(reading) for reading in found],
-            "greeting_bytes": wire.REPLY.size,
             "load_s": None if problem.timeout_s is None else max(problem.timeout_s, self.limits.timeout_s),
         }
         with written_as_json():
@@ -168,18 +169,17 @@ class Judge:
             return await self._judge(problem, request)
 
     async def _judge(self, problem: Problem, request: bytes) -> Judgement:
-        num_sandboxes = 1 if problem.isolation == ONE_PROCESS else 2
+        num_cells = 1 if problem.isolation == ONE_PROCESS else 2
         for attempt in range(1, _MAX_TRIES + 1):
-            await self.start()
-            sandboxes = Examined(self._parents[:num_sandboxes])
+            sandbox = Examined(await self._start(), num_cells)
             try:
-                said = await sandboxes.run(request, self.limits.time_for(problem))
+                said = await sandbox.run(request, self.limits.time_for(problem))
             except (Lost, InterpreterError, OSError) as error:  # OSError: no descriptors are left, say
                 if attempt == _MAX_TRIES or self._closed:
                     raise JudgeError(f"the judge's sandbox keeps breaking down: {error}") from error
                 continue
             finally:
-                sandboxes.close()
+                sandbox.close()
             kind, judgement = said or ("failed", Judgement(False, "timed out", num_tests=len(problem.cases)))
             if kind == "bad_problem":
                 raise TaskError(f"the problem's {judgement.result}. Mend the problem: no completion could pass.")
@@ -190,8 +190,9 @@ class Judge:
         """Ends all processes; judgements that still run fail."""
         self._closed = True
         async with self._starting:
-            parents, self._parents = self._parents, []
-            await asyncio.gather(*(parent.close() for parent in parents))
+            if self._parent is not None:
+                await self._parent.close()
+                self._parent = None
 
 
 async def judge_all(judge: Judge, cases: Iterable[tuple[Problem, str]]) -> list[Judgement]:

@@ -1,19 +1,21 @@
-"""The sandboxes of one judgement, from the host's side: made, given their orders, heard, ended."""
+"""The sandbox of one judgement, from the host's side: made, given its orders, heard, ended."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import os
 import secrets
+import signal
 import socket
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from mcts_math.interpreter.cell_run import MAX_STRETCH, starved_seconds
-from mcts_math.interpreter.parent import Connection, Parent
+from mcts_math.interpreter.cell_run import HELLO_TIMEOUT_S, MAX_STRETCH, starved_seconds
+from mcts_math.interpreter.parent import Connection, Parent, receive
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.fork import SOCKET_FD
 from mcts_math.judge.problem import Judgement
@@ -35,7 +37,7 @@ _CELL = "import _judge.{0}, socket\n_judge.{0}.main(socket.socket(fileno={1}))"
 _CELLS = tuple(
     wire.pack_cell(_CELL.format(name, SOCKET_FD), seed) for seed, name in enumerate(("examiner", "candidate"))
 )
-"""What the first sandbox runs, and the second; they must not draw the same random numbers."""
+"""What runs the tests, and what the code; they must not draw the same random numbers."""
 
 
 class Lost(Exception):  # noqa: N818 - the judge tries again
@@ -69,55 +71,81 @@ def _read(reply: bytes, nonce: bytes) -> Said:
 
 
 class Examined:
-    """New sandboxes: of the tests, and of the code if it is not to run beside them. Call `close` in any case.
+    """A new sandbox, with a cell for the tests, and one for the code if it is not to run beside them. Call `close` in
+    any case.
 
     Args:
-        parents: clean parents of the sandbox that runs the tests, and of the one that runs the code.
+        parent: clean parent of the sandbox.
+        num_cells: 1 or 2.
     """
 
-    def __init__(self, parents: list[Parent]) -> None:
-        self._parents = parents
-        self._connections: list[Connection] = []
+    def __init__(self, parent: Parent, num_cells: int) -> None:
+        self._parent, self._cells = parent, _CELLS[:num_cells]
+        self._connection: Connection | None = None
         self._sockets: list[socket.socket] = []
+        self._code = -1  # pidfd of the process that runs the code
         self._is_over = False  # the time is up
 
     async def run(self, request: bytes, timeout_s: float) -> Said | None:
         """Judges, and returns what the examiner says; None if it says nothing in time.
 
-        Where the time is up, the code's sandbox is ended, and the examiner says how far it came.
+        Where the time is up, the code's process is ended, and the examiner says how far it came.
 
         Args:
             request: JSON that the examiner is sent.
             timeout_s: for all of it, not counting the time in which the machine is too busy to run it.
 
         Raises:
-            Lost: a sandbox died under it, or could not be ordered.
+            Lost: the sandbox died under it, or could not be ordered.
             InterpreterError: the kernel refuses a sandbox.
         """
-        for parent in self._parents:
-            self._connections.append(await parent.new_sandbox())
+        connection = self._connection = await self._parent.new_sandbox()
         try:
-            ours = [self._order(*pair) for pair in zip(self._connections, _CELLS, strict=False)]
-            talk = asyncio.ensure_future(self._converse(ours, request))
+            host, *channels = [self._order(connection, cell) for cell in self._cells]
+            for channel in channels:
+                self._code = os.pidfd_open(await self._greeted(channel))
+                channel.setblocking(True)  # it goes to the examiner, who waits
+            await self._greeted(host)
+            talk = asyncio.ensure_future(self._converse(connection, host, channels, request))
             try:
-                return await self._in_time(talk, timeout_s) or await self._last_words(talk)
+                return await self._in_time(talk, connection, timeout_s) or await self._last_words(talk)
             finally:
                 talk.cancel()
                 await asyncio.gather(talk, return_exceptions=True)
         except OSError as error:
             raise Lost(f"a sandbox does not listen: {error}") from error
 
+    def _order(self, connection: Connection, cell: bytes) -> socket.socket:
+        """Has the sandbox run a cell; the connection to it."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sockets.append(ours)
+        with theirs:
+            ours.setblocking(False)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            ours.send(cell)
+            connection.order(connection.root, theirs, secrets.randbits(64))
+        return ours
+
+    @staticmethod
+    async def _greeted(sock: socket.socket) -> int:
+        """The pid of the process that an order has made."""
+        message, pid = await receive(sock, HELLO_TIMEOUT_S)
+        if message != wire.GREETING:
+            raise Lost("a sandbox does not run its orders")
+        return pid
+
     async def _last_words(self, talk: asyncio.Task[Said]) -> Said | None:
-        """What the examiner says when the code's sandbox goes: the tests so far, whatever the verdict."""
+        """What the examiner says when the code's process goes: the tests so far, whatever the verdict."""
         self._is_over = True
-        for connection in self._connections[1:]:
-            connection.close()
+        if self._code >= 0:
+            with contextlib.suppress(ProcessLookupError):  # it went by itself
+                signal.pidfd_send_signal(self._code, signal.SIGKILL)
             await asyncio.wait({talk}, timeout=_LAST_WORDS_S)
         if not talk.done() or talk.exception() is not None:
             return None
         return "failed", replace(talk.result()[1], passed=False, result="timed out")
 
-    async def _in_time(self, talk: asyncio.Task[Said], timeout_s: float) -> Said | None:
+    async def _in_time(self, talk: asyncio.Task[Said], connection: Connection, timeout_s: float) -> Said | None:
         """What `talk` returns; None if it takes too long, by a clock that stops while the machine is too busy."""
         begun = time.monotonic()
         left_s = timeout_s
@@ -127,45 +155,29 @@ class Examined:
                 return talk.result()
             elapsed_s = time.monotonic() - begun
             left_s = min(
-                timeout_s - elapsed_s + sum(_starved(connection.supervisor_pid) for connection in self._connections),
-                MAX_STRETCH * timeout_s - elapsed_s,
+                timeout_s - elapsed_s + _starved(connection.supervisor_pid), MAX_STRETCH * timeout_s - elapsed_s
             )
             left_s = left_s if left_s > _LEAST_S else 0.0
         return None
 
-    async def _converse(self, ours: list[socket.socket], request: bytes) -> Said:
-        host, *channels = ours
+    async def _converse(
+        self, connection: Connection, host: socket.socket, channels: list[socket.socket], request: bytes
+    ) -> Said:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         socket.send_fds(host, [len(request).to_bytes(4, "big")], [channel.fileno() for channel in channels])
         for channel in channels:
             channel.close()
         await asyncio.get_running_loop().sock_sendall(host, request + nonce)
         try:
-            await self._receive(host, wire.REPLY.size)
-        except EOFError:
-            raise Lost("a sandbox does not run its orders") from None
-        try:
             size = int.from_bytes(await self._receive(host, 4), "big")
             kind, judgement = _read(await self._receive(host, size) if size <= _MAX_REPLY_BYTES else b"", nonce)
         except EOFError:
-            if not all(connection.alive for connection in self._connections):
+            if not connection.alive:
                 raise Lost("a sandbox died") from None
             return _failed("the tests were stopped: an exit, out of memory or a crash")
-        if kind == "no_candidate":
-            raise Lost(judgement.result)
-        if kind == "failed" and not self._is_over and not all(c.alive for c in self._connections):
-            raise Lost("a sandbox died")  # the code's, say, before that of the tests, which then blame the code
+        if kind == "failed" and not self._is_over and not connection.alive:
+            raise Lost("a sandbox died")  # the code's process, say, before that of the tests, which then blame the code
         return kind, judgement
-
-    def _order(self, connection: Connection, cell: bytes) -> socket.socket:
-        """Has a sandbox run a cell; the connection to it."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._sockets.append(ours)
-        with theirs:
-            ours.sendall(cell)
-            connection.order(connection.root, theirs, secrets.randbits(64))
-        ours.setblocking(cell is not _CELLS[0])  # the other one goes to the examiner, who waits
-        return ours
 
     @staticmethod
     async def _receive(sock: socket.socket, size: int) -> bytes:
@@ -182,7 +194,10 @@ class Examined:
 
     def close(self) -> None:
         """Ends everything: a supervisor goes when its connection does, and takes all processes with it."""
-        for connection in self._connections:
-            connection.close()
+        if self._connection is not None:
+            self._connection.close()
         for sock in self._sockets:
             sock.close()
+        if self._code >= 0:
+            os.close(self._code)
+            self._code = -1

@@ -26,6 +26,7 @@ _NOTIFICATION = struct.Struct("=QIIiIQ6Q")
 _REPLY = struct.Struct("=QqiI")
 _CONTINUE = 1
 
+_OP_BYTES = 8
 _SET_MODE_FILTER, _FLAG_NEW_LISTENER = 1, 8
 _RET_KILL, _RET_ERRNO, _RET_NOTIFY, _RET_ALLOW = 0x80000000, 0x00050000, 0x7FC00000, 0x7FFF0000
 
@@ -202,18 +203,25 @@ def listen() -> int:
 
     Returns the descriptor on which the supervisor gets the notifications; hand it over, close it, and call `lock`.
     """
-    return _install(listener_program(), _FLAG_NEW_LISTENER)
+    return _install(_LISTENER, _FLAG_NEW_LISTENER)
 
 
 def lock(files: bool) -> None:
     """Locks this process and all its children in, for good; see `program`."""
-    _install(program(files), 0)
+    _install(_ALLOW_LISTS[files], 0)
 
 
-def _install(ops: Sequence[_Op], flags: int) -> int:
-    code = b"".join(struct.pack("=HBBI", *op) for op in ops)
+def _assemble(ops: Sequence[_Op]) -> bytes:
+    return b"".join(struct.pack("=HBBI", *op) for op in ops)
+
+
+# Once for all sandboxes: each page that a new process touches costs it a copy.
+_LISTENER, _ALLOW_LISTS = _assemble(listener_program()), [_assemble(program(files)) for files in (False, True)]
+
+
+def _install(code: bytes, flags: int) -> int:
     buffer = ctypes.create_string_buffer(code, len(code))
-    filter_program = ctypes.create_string_buffer(struct.pack("@HP", len(ops), ctypes.addressof(buffer)))
+    filter_program = ctypes.create_string_buffer(struct.pack("@HP", len(code) // _OP_BYTES, ctypes.addressof(buffer)))
     return kernel.syscall("seccomp", _SET_MODE_FILTER, flags, filter_program)
 
 

@@ -176,7 +176,7 @@ class Examination:
         if isinstance(self._place, Guard):
             wanted |= {*shared}
         program = {"sources": sources, "names": [*roots, *sorted(wanted)], "entries": self._entries, "shared": shared}
-        given = {key: self._problem[key] for key in ("whole", "greeting_bytes", "load_s")}
+        given = {key: self._problem[key] for key in ("whole", "load_s")}
         seeded = [
             n for n in _SEEDED if "seed(" in tests.source and n in sys.modules and not isinstance(self._place, Guard)
         ]

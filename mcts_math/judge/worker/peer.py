@@ -244,10 +244,6 @@ class Peer:
 
     def load(self, program: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the program asks for. Raises Verdict or Broken."""
-        try:
-            self.receive_bytes(program.pop("greeting_bytes"))
-        except Broken:
-            raise Verdict("no_candidate", self.broken) from None
         if program["load_s"] is not None:
             self._clock.begin(program["load_s"])
             self._clock.start()

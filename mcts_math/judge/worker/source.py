@@ -18,8 +18,7 @@ class Verdict(BaseException):
     """What came of it: the end of the examination, from wherever it is known.
 
     Attributes:
-        kind: passed, failed, no_code (nothing to judge), bad_problem (the tests themselves are not sound) or
-            no_candidate (the other process never came up).
+        kind: passed, failed, no_code (nothing to judge) or bad_problem (the tests themselves are not sound).
         result: why, in a line.
     """
 
