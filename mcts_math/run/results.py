@@ -65,7 +65,7 @@ class ResultsFile:
         description would be this one's.
         """
         try:
-            with writing(self.path, "Choose another --output."):
+            with writing(self.path, "Choose another output."):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._require_own_description()
                 self._take()
@@ -86,7 +86,7 @@ class ResultsFile:
         """
         if not self._is_in_place():
             raise RecordError(f"{self.path} was taken away or replaced while this run began. Start it again.")
-        with writing(self.path, "Make room, or choose another --output."), new_file(self.meta_path) as fresh:
+        with writing(self.path, "Make room, or choose another output."), new_file(self.meta_path) as fresh:
             fresh.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")  # a full disk is found out here
             if self._replaces or records is not None:
                 self._swap(map(dump_line, records or ()), keep=self._replaces)
@@ -133,7 +133,7 @@ class ResultsFile:
         name = self.path.name
         twin = self.path.parent / (name.removesuffix(_ENDING) if name.endswith(_ENDING) else name + _ENDING)
         if not self.path.exists() and twin.is_file() and self.meta_path.exists():
-            raise RecordError(f"{self.path} and {twin} would share {self.meta_path}. Choose another --output.")
+            raise RecordError(f"{self.path} and {twin} would share {self.meta_path}. Choose another output.")
 
     def _take(self) -> None:
         """Opens and locks the file. Another run may take it away or replace it in between: then once more."""
@@ -148,7 +148,7 @@ class ResultsFile:
                     continue
             self._fd = descriptor
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise RecordError(f"{self.path} is no ordinary file. Choose another --output.")
+                raise RecordError(f"{self.path} is no ordinary file. Choose another output.")
             self._lock(descriptor)
             if self._is_in_place():
                 self._is_new = is_new
@@ -165,15 +165,15 @@ class ResultsFile:
 
     def _lock(self, descriptor: int) -> None:
         if not try_lock(descriptor):
-            raise RecordError(f"{self.path}: another run is writing this file. Choose another --output.")
+            raise RecordError(f"{self.path}: another run is writing this file. Choose another output.")
 
     def _take_up(self, meta: Mapping[str, Any], resume: bool | None, tasks: Sequence[Task] | None) -> None:
         if not resume:
             go_on = "" if resume is None else "--resume to go on with it, "
-            raise RecordError(f"{self.path} exists. Add {go_on}--overwrite to start anew, or choose another --output.")
+            raise RecordError(f"{self.path} exists. Add {go_on}--overwrite to start anew, or choose another output.")
         if changes := compare_descriptions(read_description(self.meta_path), meta):
             raise RecordError(
-                f"{self.path} was made with other settings ({', '.join(changes)}). Choose another --output."
+                f"{self.path} was made with other settings ({', '.join(changes)}). Choose another output."
             )
         self._repair({task.id: task for task in tasks} if tasks is not None else None)
 
@@ -243,14 +243,14 @@ class ResultsFile:
         task = tasks.get(task_id)
         if task is None:
             raise RecordError(
-                f"{where}: question {task_id!r} is not among the questions of this run. Choose another --output."
+                f"{where}: question {task_id!r} is not among the questions of this run. Choose another output."
             )
         before = record_to_task(record, where)
         asked = task if before.instruction else replace(task, instruction="")  # published lines have none
         if before.digest != asked.digest:
             raise RecordError(
                 f"{where}: question {task_id!r} has another text or answer, or other tests, than in the question file. "
-                "Choose another --output."
+                "Choose another output."
             )
         return task_id
 
