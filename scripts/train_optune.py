@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
     parser = make_parser(__doc__, describe_keys(TuningConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/optune/")
-    parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished result")
+    parser.add_argument("--overwrite", action="store_true", help="start anew; a finished result is kept as .bak")
     parser.add_argument("--plot", metavar="PNG", help="also draw the figures by epoch")
     add_overrides(parser)
     args = parse_words(parser, argv)

@@ -14,12 +14,11 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import dump_line, is_same_file, new_file, parse_line, try_lock, writing
+from mcts_math.files import dump_line, is_same_file, new_file, parse_line, put_aside, try_lock, writing
 from mcts_math.run.description import compare_descriptions, read_description
 from mcts_math.run.record import error_of, id_of, record_to_task
 from mcts_math.tasks import JsonObject, Task
@@ -177,15 +176,6 @@ class ResultsFile:
             )
         self._repair({task.id: task for task in tasks} if tasks is not None else None)
 
-    def _put_aside(self) -> None:
-        """Old results and their description become backups, which nothing ever replaces."""
-        # The results first: they must never stand without the description that a resumed run is held against.
-        files = [path for path in (self._target, self.meta_path) if path.exists()]
-        names = (".bak" if number == 1 else f".bak{number}" for number in count(1))
-        free = next(name for name in names if not any(path.with_name(path.name + name).exists() for path in files))
-        for path in files:
-            path.replace(path.with_name(path.name + free))
-
     def _swap(self, blocks: Iterable[bytes], *, keep: bool) -> None:
         """Puts a file of this content in the place of this one, at once; `keep` makes the old one a backup."""
         new_path = self._target.with_name(f"{self.path.name}.new{os.getpid()}")
@@ -195,7 +185,8 @@ class ResultsFile:
             with os.fdopen(os.dup(new), "wb") as out:
                 out.writelines(blocks)
             if keep:
-                self._put_aside()
+                # The results first: they must never stand without the description that a resumed run is held against.
+                put_aside(self._target, self.meta_path)
             new_path.replace(self._target)
         except BaseException:
             new_path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ INTERRUPTED = "The same command goes on from the last state; with --overwrite it
 def main(argv: list[str]) -> int:
     parser = make_parser(__doc__, describe_keys(TrainConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/train/")
-    parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished checkpoint")
+    parser.add_argument("--overwrite", action="store_true", help="start anew; a finished checkpoint is kept as .bak")
     parser.add_argument(
         "--restart_changed", action="store_true", help="start anew if a stopped training had other settings or data"
     )

@@ -44,7 +44,8 @@ class Progress:
 
 def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str], None] = print) -> Path:
     """Trains and writes the result, whose folder it returns; a stopped training goes on from its last state.
-    `overwrite` starts anew, and replaces a finished one. The first process alone reports. Raises MctsMathError."""
+    `overwrite` starts anew, and a finished one becomes a backup. The first process alone reports. Raises
+    MctsMathError."""
     files = {"feedback": config.feedback}
     source, output = resume.check_settings(config, "the base model", "the result", files, overwrite)
     if config.batch_size % world():

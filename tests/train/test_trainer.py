@@ -258,7 +258,10 @@ def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], wri
     lines: list[str] = []
     train(settings(), restart_changed=True, report=lines.append)
     assert not any("going on" in line for line in lines)
-    train(settings(log_steps=3), overwrite=True, report=quiet)
+    first = weights(Path(settings().output_dir))
+    train(settings(log_steps=3, max_steps=1), overwrite=True, report=quiet)
+    kept = weights(Path(settings().output_dir + ".bak"))
+    assert all(torch.equal(first[name], kept[name]) for name in first)
     with pytest.raises(ConfigError, match="exists"):
         train(settings(), report=quiet)
 
