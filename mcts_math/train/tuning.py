@@ -23,7 +23,7 @@ from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train import resume
-from mcts_math.train.config import TuningConfig
+from mcts_math.train.config import SHORT, TuningConfig
 from mcts_math.train.feedback import load_lessons
 from mcts_math.train.learners import make_learner
 from mcts_math.train.processes import add_up, gather_figures, own_device, processes, rank, world
@@ -108,7 +108,7 @@ class _Training:
             progress.dropped += not is_finite
             self._optimizer.zero_grad()
             progress.step += 1
-            if progress.step % config.log_steps == 0:
+            if progress.step % config.log_steps == 0 or self.num_steps <= SHORT:
                 self._tell(f"step {progress.step}/{self.num_steps}  {_shown(_means(progress.sums))}")
             if progress.step % self.steps_per_epoch == 0:
                 progress.epochs.append(_means(progress.sums))

@@ -268,10 +268,23 @@ def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], wri
 
 def test_the_log_has_the_first_and_the_last_step(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
     lines: list[str] = []
-    train(settings(log_steps=100, max_steps=3), report=lines.append)
-    assert [line.split()[1] for line in lines if line.startswith("step ")] == ["1/3", "3/3"]
+    train(settings(log_steps=100, max_steps=11), report=lines.append)
+    assert [line.split()[1] for line in lines if line.startswith("step ")] == ["1/11", "11/11"]
     log = json.loads((tmp_path / "out" / "training.json").read_text())["log"]
-    assert [entry["step"] for entry in log if "value_loss" in entry] == [1, 3]
+    assert [entry["step"] for entry in log if "value_loss" in entry] == [1, 11]
+
+
+@pytest.mark.parametrize("max_steps", [1, 2, 3])
+def test_a_short_training_learns_and_logs_each_step(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, max_steps: int
+) -> None:
+    """A warm-up rises from 0: with the published one, a single step learnt nothing."""
+    lines: list[str] = []
+    train(settings(log_steps=100, max_steps=max_steps, warmup=0.03, schedule="cosine"), report=lines.append)
+    steps = [line.split()[1] for line in lines if line.startswith("step ")]
+    assert steps == [f"{step}/{max_steps}" for step in range(1, max_steps + 1)]
+    before = weights(tiny)
+    assert any(not torch.equal(before[name], found) for name, found in weights(tmp_path / "out").items())
 
 
 def test_a_loss_that_is_not_finite_names_the_batch(
