@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 
-from mcts_math.run.program import add_overrides, make_parser, parse_words, run_program
+from mcts_math.run.program import add_overrides, make_parser, parse_words, run_program, terminable
 
 # isort: split
 from mcts_math.evaluate.experiments import MethodConfig
@@ -33,7 +33,8 @@ def main(argv: list[str]) -> int:
     from mcts_math.train.rounds import Rounds  # late: --help and bad settings need no torch
 
     begun = time.monotonic()
-    checkpoint = Rounds(config, report=lambda text: print(text, flush=True)).run()
+    with terminable():
+        checkpoint = Rounds(config, report=lambda text: print(text, flush=True)).run()
     print(f"done in {(time.monotonic() - begun) / 60:.1f} minutes; the last checkpoint: {checkpoint}")
     return 0
 

@@ -35,8 +35,9 @@ def main(argv: list[str]) -> int:
     from mcts_math.train.tuning import tune  # late: --help and bad settings need no torch
 
     output = tune(config, overwrite=args.overwrite, report=lambda text: print(text, flush=True))
-    print(f"result: {output}")
-    if args.plot:
+    from mcts_math.train.processes import rank
+
+    if args.plot and rank() == 0:
         from mcts_math.train.plots import draw_training
 
         print(f"picture: {draw_training(output, args.plot)}")

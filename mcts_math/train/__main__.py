@@ -32,13 +32,12 @@ def main(argv: list[str]) -> int:
     config = load_settings(TrainConfig, args.cfg, args.overrides)
     from mcts_math.train.training import train  # late: --help and bad settings need no torch
 
-    output = train(
+    train(
         config,
         overwrite=args.overwrite,
         restart_changed=args.restart_changed,
         report=lambda text: print(text, flush=True),
     )
-    print(f"checkpoint: {output}")
     return 0
 
 

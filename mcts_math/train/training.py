@@ -73,6 +73,7 @@ def train(
         _finish(trainer, source, config, recipe, output)
     if rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
+    tell(f"checkpoint: {output}")
     return output
 
 

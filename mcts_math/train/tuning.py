@@ -69,6 +69,7 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
             _finish(training, source, facts, output)
     if rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
+    tell(f"result: {output}")
     return output
 
 

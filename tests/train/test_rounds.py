@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import psutil
 import pytest
 from stand_ins import EchoInterpreter, EqualChecker, started
 from tiny_models import make_checkpoint
@@ -575,6 +576,23 @@ def test_two_runs_in_one_folder(settings: Callable[..., RoundsConfig]) -> None:
     with pytest.raises(KeyboardInterrupt):
         Rounds(config, report=meanwhile).run()
     assert len(refusals) == 1
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+def test_an_interrupt_of_the_rounds_says_how_to_go_on(tmp_path: Path, repo: Path, told: signal.Signals) -> None:
+    """And nothing else: a scheduler's SIGTERM left a warning of leaked semaphores."""
+    words = ["scripts/self_train.py", "--cfg", "configs/mini/rounds.yaml", f"output_dir={tmp_path / 'rounds'}"]
+    with started([sys.executable, *words], repo) as run:
+        assert run.stdout is not None
+        while not run.stdout.readline().endswith("base: eval\n"):
+            assert run.poll() is None
+        deadline = time.monotonic() + 60
+        while len(psutil.Process(run.pid).children()) < 2:  # what tracks semaphores, and a search process
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        run.send_signal(told)
+        said = run.communicate(timeout=60)[1]
+    assert (run.returncode, said) == (130, "\ninterrupted. The same command goes on with what is not done yet.\n")
 
 
 @pytest.mark.slow

@@ -560,6 +560,7 @@ def test_two_processes_go_on_from_one_state(settings: Callable[..., TrainConfig]
     done = torchrun(repo, 2, tmp_path / "config.json", config)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count(f"going on from {work / 'checkpoint-2'}") == 1
+    assert done.stdout.count(f"checkpoint: {tmp_path / 'out'}\n") == 1
     assert curve(tmp_path / "out") == pytest.approx(curve(whole), abs=1e-3)
 
 
