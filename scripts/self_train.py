@@ -2,7 +2,8 @@
 
 python scripts/self_train.py --cfg configs/mini/rounds.yaml
 
-Give the same command again to go on after a stop, at whatever moment. Tables and figures: OUTPUT_DIR/summary.md, *.png.
+Give the same command again to go on after a stop, at whatever moment; other settings are refused then. Tables and
+figures: OUTPUT_DIR/summary.md, *.png.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ def main(argv: list[str]) -> int:
     ]
     parser = make_parser(__doc__, *keys)
     parser.add_argument("--cfg", required=True, metavar="YAML", help="config file, such as configs/mini/rounds.yaml")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="take other settings: what they change is kept as .bak and made anew"
+    )
     add_overrides(parser)
     args = parse_words(parser, argv)
     config = load_settings(RoundsConfig, args.cfg, args.overrides)
@@ -34,7 +38,8 @@ def main(argv: list[str]) -> int:
 
     begun = time.monotonic()
     with terminable():
-        checkpoint = Rounds(config, report=lambda text: print(text, flush=True)).run()
+        rounds = Rounds(config, report=lambda text: print(text, flush=True), overwrite=args.overwrite)
+        checkpoint = rounds.run()
     print(f"done in {(time.monotonic() - begun) / 60:.1f} minutes; the last checkpoint: {checkpoint}")
     return 0
 

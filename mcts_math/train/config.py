@@ -222,3 +222,7 @@ class RoundsConfig(Settings):
     )
     seed: Integer = Field(0, description="of the searches for training data", ge=0)
     log_to: LoggerName = Field("none", description=LOG_TO)
+
+
+NEUTRAL_ROUNDS_KEYS = frozenset({"output_dir", "num_rounds", "contrasts", "launch", "processes", "threads", "log_to"})
+"""Keys that rounds which go on may change, as nothing that is finished depends on them but tables."""
