@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import filecmp
 import hashlib
 import json
 import math
@@ -10,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,8 +64,9 @@ def read_json(path: str | Path, remedy: str, error: type[MctsMathError] = Record
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """A path beside, to be written, whose file takes the place of `path` at once; folders are made.
+def new_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
+    """A path beside, to be written, whose file takes the place of `path` at once; folders are made. With `keep` an old
+    file of other content becomes a backup.
 
     Raises OSError where it can't be written, or is no ordinary file, such as a folder or a device. After any error
     `path` is what it was before.
@@ -74,14 +77,16 @@ def new_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{path.name}.tmp{os.getpid()}")
     try:
         yield temporary
+        if keep and path.exists() and not filecmp.cmp(path, temporary, shallow=False):
+            put_aside(path)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def replace_file(path: Path, data: str | bytes) -> None:
+def replace_file(path: Path, data: str | bytes, *, keep: bool = False) -> None:
     """Writes a file at once, text as UTF-8; see `new_file`. Raises OSError where it can't be written."""
-    with new_file(path) as temporary:
+    with new_file(path, keep=keep) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
@@ -93,22 +98,27 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder beside, to be filled, which takes the place of `folder` at once. Raises OSError where it can't be
-    written; after any error `folder` is what it was before."""
+    """An empty folder beside, to be filled, which takes the place of `folder` at once; an old one becomes a backup.
+    Raises OSError where it can't be written; after any error `folder` is what it was before."""
     scratch = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         scratch.mkdir(parents=True)
         yield scratch
-        # Killed in between, the old one stands beside as `.NAME.old`.
-        old = folder.with_name(f".{folder.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.replace(old)
+        put_aside(folder)
         scratch.replace(folder)
-        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def put_aside(*paths: Path) -> None:
+    """Makes backups of one number of what is there of these files and folders: `NAME.bak`, or `.bak2`, `.bak3`, … where
+    one is taken. None is ever replaced. The first path goes first."""
+    there = [path for path in paths if path.exists()]
+    names = (".bak" if number == 1 else f".bak{number}" for number in count(1))
+    free = next(name for name in names if not any(path.with_name(path.name + name).exists() for path in there))
+    for path in there:
+        path.replace(path.with_name(path.name + free))
 
 
 def short_digest(data: str | bytes) -> str:

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Sets up and runs the main job: greedy, step-level beam search and MCTS with the bundled model, then the table.
-# Usage: bash scripts/demo.sh [NUMBER OF QUESTIONS, default 100]
+# Usage: bash scripts/demo.sh [NUMBER]     NUMBER of questions, default 100
 set -euo pipefail
+count="${1:-100}"
+if ! [[ "$count" =~ ^[1-9][0-9]*$ ]]; then echo "NUMBER must be a whole number from 1 on, not '$count'" >&2; exit 2; fi
 source "$(dirname "$0")/env.sh" "" # without arguments it would read ours
 
-count="${1:-100}"
 questions="outputs/demo/questions.jsonl"
 mkdir -p outputs/demo
 head -n "$count" data/mini/test.jsonl > "$questions"

@@ -39,7 +39,10 @@ def main(arguments: list[str]) -> int:
         file = unpack(download(MODELS[options.model], Path(folder)), Path(folder))
         convert(file, options.out)
         if options.gguf is not None:
-            with writing(options.gguf, "Choose another --gguf.", CheckpointError), new_file(options.gguf) as part:
+            with (
+                writing(options.gguf, "Choose another --gguf.", CheckpointError),
+                new_file(options.gguf, keep=True) as part,
+            ):
                 shutil.copyfile(file, part)
     print(f"the checkpoint is in {options.out}: give it as model_dir={options.out}")
     return 0

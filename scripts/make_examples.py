@@ -7,7 +7,7 @@ The trees are results files of `mode: mcts` (with is_sampling: true), ours or th
 search with values (`value: prm`, …), whose steps have their values for Q. A line of the output is {id, question,
 prompt, steps: [{text, q}], correct, value_source}; one of pairs is {prompt, chosen, rejected, margin, …}, which TRL's
 DPOTrainer reads. Steps are rendered by the format that the tree was made with; where a line does not tell it, the
-published formats are recognised, and `format=NAME` says any other.
+published formats are recognised, and `format=NAME` says any other. Outputs that are there already are kept as .bak.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = make_parser(__doc__)
     parser.add_argument("--cfg", required=True, metavar="YAML", help="config of the attempts")
     parser.add_argument("--qaf", required=True, metavar="FILE", help="training questions, as for solver_demo.py")
-    parser.add_argument("--output", required=True, metavar="JSONL", help="the feedback")
+    parser.add_argument("--output", required=True, metavar="JSONL", help="the feedback; an old one is kept as .bak")
     parser.add_argument("--questions", type=int, default=12_000, metavar="N", help="at most so many (published: 12000)")
     parser.add_argument("--own_solutions", action="store_true", help="right attempts where there is no gold solution")
     parser.add_argument("--gold_only", action="store_true", help="no attempts: questions and solutions for baselines")
@@ -84,11 +84,11 @@ def main(argv: list[str]) -> int:
             f"{args.output} is not written: no attempt could be learned from. Raise max_tokens or trials."
         )
     with writing(args.output):
-        replace_file(Path(args.output), b"".join(dump_line(FEEDBACK.dump(line)) for line in lines))
+        replace_file(Path(args.output), b"".join(dump_line(FEEDBACK.dump(line)) for line in lines), keep=True)
     print(counts.render())
     print(json.dumps({"lines": len(lines), "output": args.output}))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run_program(main))
+    sys.exit(run_program(main, "The same command goes on with the attempts that are not made yet."))

@@ -15,9 +15,9 @@ from mcts_math.run.results import ResultsFile
 
 def main(argv: list[str]) -> int:
     parser = make_parser("Unite results files; a failed question gives way to a solved one.")
-    parser.add_argument("output", help="the file to write")
+    parser.add_argument("output", help="the file to write, before the inputs")
     parser.add_argument("inputs", nargs="+", help="results files over different questions")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier merge, which is kept as .bak")
     args = parser.parse_args(argv)
     count = merge_files(args.inputs, args.output, overwrite=args.overwrite)
     asked = read_description(ResultsFile(args.output).meta_path).get("questions", {}).get("number", count)

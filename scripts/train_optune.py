@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     """Runs the program; returns its exit code."""
     parser = make_parser(__doc__, describe_keys(TuningConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/optune/")
-    parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished result")
+    parser.add_argument("--overwrite", action="store_true", help="start anew; a finished result is kept as .bak")
     parser.add_argument("--plot", metavar="PNG", help="also draw the figures by epoch")
     add_overrides(parser)
     args = parse_words(parser, argv)
@@ -35,8 +35,9 @@ def main(argv: list[str]) -> int:
     from mcts_math.train.tuning import tune  # late: --help and bad settings need no torch
 
     output = tune(config, overwrite=args.overwrite, report=lambda text: print(text, flush=True))
-    print(f"result: {output}")
-    if args.plot:
+    from mcts_math.train.processes import rank
+
+    if args.plot and rank() == 0:
         from mcts_math.train.plots import draw_training
 
         print(f"picture: {draw_training(output, args.plot)}")

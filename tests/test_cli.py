@@ -54,6 +54,20 @@ def test_a_command_that_would_be_refused_again_is_not_offered(
     assert ("--resume" in told) is goes_on
 
 
+@pytest.mark.parametrize("has_file", [False, True])
+def test_an_interrupt_before_the_first_result_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], has_file: bool
+) -> None:
+    output = tmp_path / "out.jsonl"
+    if has_file:
+        output.touch()
+    monkeypatch.setattr(cli, "solve_file", failing(KeyboardInterrupt()))
+    argv = ["--custom_cfg", "configs/mini/sbs.yaml", "--qaf", "q.jsonl", "--output", str(output)]
+    assert cli.solve_main(cli.solve_parser("x"), argv) == 130
+    told = capsys.readouterr().err
+    assert told == "\ninterrupted\nNo question is finished yet. Give the same command again.\n"
+
+
 def test_a_fault_of_the_code_shows_its_traceback_and_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +105,10 @@ def test_old_results_are_not_offered_where_new_ones_were_asked_for(
     told = capsys.readouterr().err
     assert ("--resume" in told) is has_begun
     assert "--overwrite" not in told
+    is_interrupted = isinstance(error, KeyboardInterrupt)
+    assert told.endswith("No question is finished yet. Give the same command again.\n") is (
+        is_interrupted and not has_begun
+    )
     with pytest.raises(SystemExit):  # a shortened word could not be taken out of the command that goes on
         cli.solve_main(cli.solve_parser("x"), [*argv[:-1], "--over"])
 

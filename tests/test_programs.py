@@ -258,3 +258,22 @@ def test_what_a_program_starts_ends_with_it() -> None:
         assert started.is_running()
         program.kill()
     assert psutil.wait_procs([started], timeout=20)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("demo.sh ten", "NUMBER must be a whole number from 1 on, not 'ten'"),
+        ("demo.sh 0", "NUMBER must be a whole number"),
+        ("solver.sh greedy MODEL DATA ten", "SEED must be a whole number, not 'ten'"),
+        ("optune/scale.sh MODEL RULE DATA ten", "SEED must be a whole number"),
+        ("optune/baseline_scale.sh MODEL TUNED DATA ten", "SEED must be a whole number"),
+        ("optune/baseline.sh MODEL DATA", "KIND   full, lora"),
+        ("optune/baseline.sh MODEL DATA loro", "KIND   full, lora"),
+    ],
+)
+def test_a_script_refuses_a_wrong_word_before_it_installs_anything(repo: Path, words: str, said: str) -> None:
+    name, *arguments = words.split()
+    done = subprocess.run(["bash", repo / "scripts" / name, *arguments], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr

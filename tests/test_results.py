@@ -88,7 +88,7 @@ def test_a_full_disk_is_found_out_before_the_old_results_are_put_aside(tmp_path:
     with ResultsFile(path).open(META, overwrite=True) as out:
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (10, old[1]))
-            with pytest.raises(RecordError, match="Make room, or choose another --output"):
+            with pytest.raises(RecordError, match="Make room, or choose another output"):
                 out.begin(META)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, old)
@@ -157,7 +157,7 @@ def test_no_two_files_share_a_description(tmp_path: Path, first: str, second: st
     """Else a resumed run would be held against the other one's settings."""
     with ResultsFile(tmp_path / first).open({}) as results:
         results.begin({"config": {"mode": "mcts"}}, [{"id": "1"}])
-    with pytest.raises(RecordError, match=r"would share .*a\.meta\.json\. Choose another --output"):
+    with pytest.raises(RecordError, match=r"would share .*a\.meta\.json\. Choose another output"):
         ResultsFile(tmp_path / second).open({})
     assert {path.name for path in tmp_path.iterdir()} == {first, "a.meta.json"}
 
@@ -263,10 +263,9 @@ def test_overwriting_again_and_again_loses_nothing(tmp_path: Path) -> None:
     for number in range(4):
         with results(path, overwrite=True, meta=META | {"number": number}) as out:
             out.append(entry(str(number)))
-    merge_files([path.with_name("out.jsonl.bak")], path, overwrite=True)  # what a backup holds can be had back
-    kept = {"": "0", "2": "1", "4": "2", "5": "3"}
+    kept = {"": "0", "2": "1", "4": "2"}
     assert {n: ids(path.with_name(f"out.jsonl.bak{n}")) for n in kept} == {n: [one] for n, one in kept.items()}
-    assert ids(path) == ["0"]
+    assert ids(path) == ["3"]
     stored = {n: json.loads(path.with_name(f"out.meta.json.bak{n}").read_text())["number"] for n in kept}
     assert stored == {n: int(one) for n, one in kept.items()}
     assert path.with_name("out.meta.json.bak3").read_text() == "mine"
@@ -471,6 +470,19 @@ def test_merge(tmp_path: Path) -> None:
         merge_files([a, b], a)
     with pytest.raises(RecordError, match="exists"):
         merge_files([a, b], c)
+    assert merge_files([a, b], c, overwrite=True) == 4
+    assert ids(c.with_name("c.jsonl.bak")) == ids(c)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_merge_whose_output_is_forgotten_takes_no_input_for_it(tmp_path: Path, overwrite: bool) -> None:
+    shards = [tmp_path / f"s{number}.jsonl" for number in range(3)]
+    for number, path in enumerate(shards):
+        with results(path) as out:
+            out.append(entry(str(number)))
+    with pytest.raises(RecordError, match=r"s0\.jsonl holds results that no input has, such as of '0'\. Name the file"):
+        merge_files(shards[1:], shards[0], overwrite=overwrite)
+    assert ids(shards[0]) == ["0"]
 
 
 def test_a_merge_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,8 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
                 "--resume",
             ]
             print(f"Finished questions are in {output}. To go on:\n  {shlex.join(words)}", file=sys.stderr)
+        elif interrupted:
+            print("No question is finished yet. Give the same command again.", file=sys.stderr)
         if not (interrupted or known):
             raise
         return 130 if interrupted else 2

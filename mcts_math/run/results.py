@@ -14,12 +14,11 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import dump_line, is_same_file, new_file, parse_line, try_lock, writing
+from mcts_math.files import dump_line, is_same_file, new_file, parse_line, put_aside, try_lock, writing
 from mcts_math.run.description import compare_descriptions, read_description
 from mcts_math.run.record import error_of, id_of, record_to_task
 from mcts_math.tasks import JsonObject, Task
@@ -65,7 +64,7 @@ class ResultsFile:
         description would be this one's.
         """
         try:
-            with writing(self.path, "Choose another --output."):
+            with writing(self.path, "Choose another output."):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._require_own_description()
                 self._take()
@@ -86,7 +85,7 @@ class ResultsFile:
         """
         if not self._is_in_place():
             raise RecordError(f"{self.path} was taken away or replaced while this run began. Start it again.")
-        with writing(self.path, "Make room, or choose another --output."), new_file(self.meta_path) as fresh:
+        with writing(self.path, "Make room, or choose another output."), new_file(self.meta_path) as fresh:
             fresh.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")  # a full disk is found out here
             if self._replaces or records is not None:
                 self._swap(map(dump_line, records or ()), keep=self._replaces)
@@ -133,7 +132,7 @@ class ResultsFile:
         name = self.path.name
         twin = self.path.parent / (name.removesuffix(_ENDING) if name.endswith(_ENDING) else name + _ENDING)
         if not self.path.exists() and twin.is_file() and self.meta_path.exists():
-            raise RecordError(f"{self.path} and {twin} would share {self.meta_path}. Choose another --output.")
+            raise RecordError(f"{self.path} and {twin} would share {self.meta_path}. Choose another output.")
 
     def _take(self) -> None:
         """Opens and locks the file. Another run may take it away or replace it in between: then once more."""
@@ -148,7 +147,7 @@ class ResultsFile:
                     continue
             self._fd = descriptor
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise RecordError(f"{self.path} is no ordinary file. Choose another --output.")
+                raise RecordError(f"{self.path} is no ordinary file. Choose another output.")
             self._lock(descriptor)
             if self._is_in_place():
                 self._is_new = is_new
@@ -165,26 +164,17 @@ class ResultsFile:
 
     def _lock(self, descriptor: int) -> None:
         if not try_lock(descriptor):
-            raise RecordError(f"{self.path}: another run is writing this file. Choose another --output.")
+            raise RecordError(f"{self.path}: another run is writing this file. Choose another output.")
 
     def _take_up(self, meta: Mapping[str, Any], resume: bool | None, tasks: Sequence[Task] | None) -> None:
         if not resume:
             go_on = "" if resume is None else "--resume to go on with it, "
-            raise RecordError(f"{self.path} exists. Add {go_on}--overwrite to start anew, or choose another --output.")
+            raise RecordError(f"{self.path} exists. Add {go_on}--overwrite to start anew, or choose another output.")
         if changes := compare_descriptions(read_description(self.meta_path), meta):
             raise RecordError(
-                f"{self.path} was made with other settings ({', '.join(changes)}). Choose another --output."
+                f"{self.path} was made with other settings ({', '.join(changes)}). Choose another output."
             )
         self._repair({task.id: task for task in tasks} if tasks is not None else None)
-
-    def _put_aside(self) -> None:
-        """Old results and their description become backups, which nothing ever replaces."""
-        # The results first: they must never stand without the description that a resumed run is held against.
-        files = [path for path in (self._target, self.meta_path) if path.exists()]
-        names = (".bak" if number == 1 else f".bak{number}" for number in count(1))
-        free = next(name for name in names if not any(path.with_name(path.name + name).exists() for path in files))
-        for path in files:
-            path.replace(path.with_name(path.name + free))
 
     def _swap(self, blocks: Iterable[bytes], *, keep: bool) -> None:
         """Puts a file of this content in the place of this one, at once; `keep` makes the old one a backup."""
@@ -195,7 +185,8 @@ class ResultsFile:
             with os.fdopen(os.dup(new), "wb") as out:
                 out.writelines(blocks)
             if keep:
-                self._put_aside()
+                # The results first: they must never stand without the description that a resumed run is held against.
+                put_aside(self._target, self.meta_path)
             new_path.replace(self._target)
         except BaseException:
             new_path.unlink(missing_ok=True)
@@ -243,14 +234,14 @@ class ResultsFile:
         task = tasks.get(task_id)
         if task is None:
             raise RecordError(
-                f"{where}: question {task_id!r} is not among the questions of this run. Choose another --output."
+                f"{where}: question {task_id!r} is not among the questions of this run. Choose another output."
             )
         before = record_to_task(record, where)
         asked = task if before.instruction else replace(task, instruction="")  # published lines have none
         if before.digest != asked.digest:
             raise RecordError(
                 f"{where}: question {task_id!r} has another text or answer, or other tests, than in the question file. "
-                "Choose another --output."
+                "Choose another output."
             )
         return task_id
 

@@ -23,7 +23,7 @@ INTERRUPTED = "The same command goes on from the last state; with --overwrite it
 def main(argv: list[str]) -> int:
     parser = make_parser(__doc__, describe_keys(TrainConfig))
     parser.add_argument("--cfg", metavar="YAML", help="config file, see configs/train/")
-    parser.add_argument("--overwrite", action="store_true", help="start anew; replace a finished checkpoint")
+    parser.add_argument("--overwrite", action="store_true", help="start anew; a finished checkpoint is kept as .bak")
     parser.add_argument(
         "--restart_changed", action="store_true", help="start anew if a stopped training had other settings or data"
     )
@@ -32,13 +32,12 @@ def main(argv: list[str]) -> int:
     config = load_settings(TrainConfig, args.cfg, args.overrides)
     from mcts_math.train.training import train  # late: --help and bad settings need no torch
 
-    output = train(
+    train(
         config,
         overwrite=args.overwrite,
         restart_changed=args.restart_changed,
         report=lambda text: print(text, flush=True),
     )
-    print(f"checkpoint: {output}")
     return 0
 
 

@@ -126,8 +126,9 @@ def write_examples(
     pairs: str | Path | None = None,
     dataset: str | Path | None = None,
 ) -> Statistics:
-    """Writes an examples file and, where named, a pairs file and a Hugging Face dataset; each whole or not at all.
-    Raises RecordError: a file can't be read or written, an output is another file of these, no tree could be judged."""
+    """Writes an examples file and, where named, a pairs file and a Hugging Face dataset; each whole or not at all, and
+    old ones become backups. Raises RecordError: a file can't be read or written, an output is another file of these, no
+    tree could be judged."""
     statistics = Statistics()
     outputs = [Path(output), *([Path(pairs)] if pairs else [])]
     _require_own_files(trees, outputs, dataset)
@@ -137,7 +138,7 @@ def write_examples(
         with ExitStack() as opened:
             for path in outputs:
                 with writing(path, remedy):
-                    parts.append(made.enter_context(new_file(path)))
+                    parts.append(made.enter_context(new_file(path, keep=True)))
                     files.append(opened.enter_context(parts[-1].open("wb")))
             for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
                 files[0].writelines(dump_line(EXAMPLES.dump(example)) for example in examples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,9 @@ from mcts_math.evaluate.experiments import CONTRASTS, ConfigFile, MethodConfig, 
 from mcts_math.formats import FORMATS
 from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.settings import Integer, Real, Settings
+
+SHORT: Final = 10
+"""A training of at most so many steps logs each."""
 
 
 class ExamplesConfig(Settings):
@@ -80,7 +83,12 @@ class TrainConfig(Settings):
     max_length: Integer = Field(1024, description="tokens of a row; longer examples are left out and counted", ge=8)
     packing: bool = Field(True, description="several examples in a row, which don't see each other")
     pad_multiple: Integer = Field(64, description="rows are padded to a multiple of this many tokens", ge=1)
-    warmup: Real = Field(0.03, description="share of the steps in which the learning rate rises", ge=0, lt=1)
+    warmup: Real = Field(
+        0.03,
+        description="share of the steps in which the learning rate rises, from 0 at the first; none of a single step",
+        ge=0,
+        lt=1,
+    )
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how it falls afterwards")
     weight_decay: Real = Field(0.0, description="of AdamW", ge=0)
     max_grad_norm: Real = Field(1.0, description="gradients are clipped to this norm", gt=0)
@@ -100,7 +108,10 @@ class TrainConfig(Settings):
         200, description="optimiser steps between two states that a stopped run goes on from", ge=1
     )
     log_steps: Integer = Field(
-        10, description="optimiser steps between two lines of the log, which has the first and the last step too", ge=1
+        10,
+        description="optimiser steps between two lines of the log, which has the first and the last step too, and "
+        f"all where there are at most {SHORT}",
+        ge=1,
     )
     trainer: dict[str, Any] = Field(
         default_factory=dict,
@@ -166,7 +177,7 @@ class TuningConfig(Settings):
     num_threads: Integer = Field(0, description="threads on a CPU; 0 leaves them as they are", ge=0)
     # Running.
     save_steps: Integer = Field(50, description="steps between two states that a stopped run goes on from", ge=1)
-    log_steps: Integer = Field(10, description="steps between two lines of the log", ge=1)
+    log_steps: Integer = Field(10, description=f"steps between two lines of the log; 1 for at most {SHORT} steps", ge=1)
 
 
 class RoundsConfig(Settings):
@@ -211,3 +222,7 @@ class RoundsConfig(Settings):
     )
     seed: Integer = Field(0, description="of the searches for training data", ge=0)
     log_to: LoggerName = Field("none", description=LOG_TO)
+
+
+NEUTRAL_ROUNDS_KEYS = frozenset({"output_dir", "num_rounds", "contrasts", "launch", "processes", "threads", "log_to"})
+"""Keys that rounds which go on may change, as nothing that is finished depends on them but tables."""

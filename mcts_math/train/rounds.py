@@ -7,7 +7,8 @@
     OUTPUT/summary.md  *.png                       tables and figures, which grow with the rounds
 
 A stage that is done is skipped (`stages`); the search redoes unfinished slices only, and the training goes on from its
-last state. Round 1 searches without values, as a fresh head would back up noise: a leaf counts 0. Published: the fresh
+last state. Other settings than before are refused; on request what they change is made anew, and the old becomes a
+backup. Round 1 searches without values, as a fresh head would back up noise: a leaf counts 0. Published: the fresh
 head's values are backed up (`first_round_values: true`).
 """
 
@@ -21,30 +22,37 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any, Final
 
 import yaml
 
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import new_folder, write_text, writing
+from mcts_math.files import new_folder, put_aside, read_json, write_text, writing
 from mcts_math.loggers import check_logger, open_logger
 from mcts_math.run.description import WEIGHTS
 from mcts_math.run.program import ends_with_us
+from mcts_math.run.results import ResultsFile
 from mcts_math.tasks import JsonObject, load_tasks
 from mcts_math.train.collect import write_examples
-from mcts_math.train.config import NEUTRAL_KEYS, RoundsConfig, TrainConfig
+from mcts_math.train.config import NEUTRAL_KEYS, NEUTRAL_ROUNDS_KEYS, RoundsConfig, TrainConfig
 from mcts_math.train.plan import Plan, title
 from mcts_math.train.slices import Slice, solve_slices
 from mcts_math.train.stages import file_digest, finished, locked, run_stage, write_json
 from mcts_math.train.summary import numbers_of, read_summaries, show, summarise
 
+_WAYS: Final = (
+    "Give the same settings again, choose another output_dir, or add --overwrite: what they change is made anew, and "
+    "the old is kept as .bak."
+)
+
 
 class Rounds:
     """All stages of one folder."""
 
-    def __init__(self, config: RoundsConfig, report: Callable[[str], None] = print) -> None:
-        self.config = config
+    def __init__(self, config: RoundsConfig, report: Callable[[str], None] = print, *, overwrite: bool = False) -> None:
+        self.config, self.overwrite = config, overwrite
         self.plan = Plan(config)
         self._report = report
         self._begun = time.monotonic()
@@ -61,6 +69,7 @@ class Rounds:
             closing(open_logger(self.config.log_to, folder.name, folder, facts, self._report)) as self._log,
         ):
             try:
+                self._check_settings()
                 checkpoint = self._base()
                 self._evaluate(0, checkpoint)
                 for number in range(1, self.config.num_rounds + 1):
@@ -71,6 +80,17 @@ class Rounds:
                     f"{folder}: {error}. If the disk is full, make room; then run the same command again."
                 ) from error
         return Path(self.plan.checkpoint(self.config.num_rounds))
+
+    def _check_settings(self) -> None:
+        """Raises ConfigError where results were made with other settings, and these are not to be taken."""
+        path, given = self.plan.folder / "settings.json", self.config.model_dump(mode="json", exclude_defaults=True)
+        now = {"examples": {}} | {key: value for key, value in given.items() if key not in NEUTRAL_ROUNDS_KEYS}
+        if any(self.plan.folder.glob("round_*/*/*.jsonl")) and not self.overwrite:
+            before = read_json(path, "Remove it to go on without a check.") if path.exists() else now
+            if changes := differences(before, now):
+                raise ConfigError(f"{self.plan.folder} was made with other settings ({', '.join(changes)}). {_WAYS}")
+        else:
+            write_json(path, now)
 
     # Stages. Each returns the fingerprint of what it made.
 
@@ -120,8 +140,9 @@ class Rounds:
         }
 
         def launch() -> None:
-            shutil.rmtree(config.output_dir, ignore_errors=True)
-            launch_training(self.config.launch, config, self.plan.round(number) / "train.yaml", self._report)
+            put_aside(Path(config.output_dir))
+            settings = self.plan.round(number) / "train.yaml"
+            launch_training(self.config.launch, config, settings, self._report, restart_changed=self.overwrite)
 
         return self._stage(number, "train", facts, ["checkpoint"], launch)
 
@@ -136,40 +157,87 @@ class Rounds:
         made = self._solve(number, "eval", slices, folder)
         rows = {name: method.model_dump() for name, method in self.plan.methods(number).items()}
         facts = {"eval": made, "methods": rows, "contrasts": self.config.contrasts}
-        self._stage(number, "summary", facts, ["summary.json", "table.md"], lambda: summarise(self.plan, number))
+        outputs = ["summary.json", "table.md"]
+        self._stage(number, "summary", facts, outputs, lambda: summarise(self.plan, number), list)
         show(self.plan.folder, number, self._report)
         self._log.log(numbers_of(read_summaries(self.plan.folder, number)[number]), number)
 
     def _solve(self, number: int, name: str, slices: Sequence[Slice], folder: Path) -> str:
+        def stale() -> list[Path]:
+            done = {Path(one.output) for one in slices if one.is_done}
+            return sorted({*folder.glob("*.jsonl")} - done)
+
         def solve() -> None:
-            wanted = {Path(one.output).name for one in slices}
-            for file in folder.glob("*.jsonl"):
-                if file.name not in wanted:  # of other settings
-                    file.unlink()
             config = self.config
             solve_slices(slices, processes=config.processes, threads=config.threads, report=self._report)
 
         facts = {"parts": [one.fingerprint for one in slices]}
-        return self._stage(number, name, facts, [folder.name] if slices else [], solve)
+        return self._stage(number, name, facts, [folder.name] if slices else [], solve, stale)
 
     def _stage(
-        self, number: int, name: str, inputs: JsonObject, outputs: Sequence[str], work: Callable[[], None]
+        self,
+        number: int,
+        name: str,
+        inputs: JsonObject,
+        outputs: Sequence[str],
+        work: Callable[[], None],
+        stale: Callable[[], list[Path]] | None = None,
     ) -> str:
-        """Runs a stage of a round unless it is done; returns the fingerprint of its inputs."""
+        """Runs a stage of a round unless it is done; returns the fingerprint of its inputs. `stale`: what was made from
+        others and is in the way; None: the outputs of a stage that was finished. Raises ConfigError where they are not
+        to become backups."""
+        folder = self.plan.round(number)
 
-        def announce() -> None:
+        def begin() -> None:
+            made = [folder / output for output in outputs] if finished(folder, name) else []
+            old = made if stale is None else stale()
+            if old and not self.overwrite:
+                raise ConfigError(f"{old[0]} was made from other settings, questions or weights. {_WAYS}")
+            for path in old:
+                put_aside(path, *([ResultsFile(path).meta_path] if stale else []))
             minutes = (time.monotonic() - self._begun) / 60
             self._report(f"[{minutes:6.1f} min] {title(number)}: {name}")
 
-        return run_stage(self.plan.round(number), name, inputs, outputs, work, announce)
+        return run_stage(folder, name, inputs, outputs, work, begin)
 
 
-def launch_training(command: str, config: TrainConfig, settings: Path, report: Callable[[str], None]) -> None:
+def differences(before: Any, now: Any, key: str = "") -> list[str]:
+    """Where two values of JSON differ, each as `key: old -> new`; dots join the keys that lead there."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = {name: f"{key}.{name}" if key else name for name in before | now}
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        before, now = dict(enumerate(before)), dict(enumerate(now))
+        keys = {place: f"{key}.{place}" for place in now}
+    else:
+        return [] if before == now else [f"{key}: {_shown(before)} -> {_shown(now)}"]
+    return [found for name, path in keys.items() for found in differences(before.get(name), now.get(name), path)]
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else "{…}" if isinstance(value, dict) else repr(value)
+
+
+def launch_training(
+    command: str,
+    config: TrainConfig,
+    settings: Path,
+    report: Callable[[str], None],
+    *,
+    restart_changed: bool = False,
+) -> None:
     """Trains in the processes that a launcher starts ("" is this Python), which end with this one and read the file
-    `settings`. Raises ConfigError where the launcher can't be started, TrainingError where it ended in an error."""
+    `settings`. `restart_changed`: see `training.train`. Raises ConfigError where the launcher can't be started,
+    TrainingError where it ended in an error."""
     write_text(settings, yaml.safe_dump(config.model_dump(exclude_unset=True), allow_unicode=True))
     launcher = shlex.split(command) or [sys.executable]
-    words = [*launcher, "-m", "mcts_math.train", "--cfg", str(settings), "--restart_changed"]
+    words = [
+        *launcher,
+        "-m",
+        "mcts_math.train",
+        "--cfg",
+        str(settings),
+        *(["--restart_changed"] if restart_changed else []),
+    ]
     try:
         process = subprocess.Popen(
             words, stdout=subprocess.PIPE, text=True, errors="replace", preexec_fn=ends_with_us()

@@ -26,18 +26,18 @@ def run_stage(
     inputs: Any,
     outputs: Sequence[str],
     work: Callable[[], None],
-    announce: Callable[[], None] = lambda: None,
+    begin: Callable[[], None] = lambda: None,
 ) -> str:
     """Runs a stage unless it is done; returns the fingerprint of its inputs, which are all that its output depends
-    on, as JSON can write it. Raises RecordError where `work` does not make the `outputs`, files and folders in
-    `folder`."""
+    on, as JSON can write it. `begin` is called before anything of an earlier run is touched. Raises RecordError where
+    `work` does not make the `outputs`, files and folders in `folder`."""
     fingerprint = fingerprint_of(inputs)
     if finished(folder, name) == fingerprint:
         return fingerprint
     mark = _mark(folder, name)
     folder.mkdir(parents=True, exist_ok=True)
+    begin()
     mark.unlink(missing_ok=True)
-    announce()
     begun, cpu = time.monotonic(), _cpu_seconds()
     work()
     costs = {"seconds": time.monotonic() - begun, "cpu_seconds": _cpu_seconds() - cpu}

@@ -17,7 +17,7 @@ from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from mcts_math.errors import ConfigError, TrainingError
-from mcts_math.train.config import TrainConfig
+from mcts_math.train.config import SHORT, TrainConfig
 from mcts_math.train.loss import TERMS, total
 from mcts_math.train.model import PolicyWithValue
 from mcts_math.train.packing import Collator, Rows, counts
@@ -76,6 +76,12 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
             named = (self.model if model is None else model).named_parameters()
             set_learning_rate(optimizer, [p for name, p in named if _HEAD in name], self._value_learning_rate)
         return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Trainer's; but a warm-up begins at a rate of 0, with which a single step would learn nothing."""
+        if num_training_steps == 1:
+            self.args.warmup_steps = 0
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> Tensor | None:
         if not batch_samples:
@@ -203,4 +209,4 @@ class _Ends(TrainerCallback):  # type: ignore[misc]
             raise NothingLeftError
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        control.should_log |= state.global_step >= state.max_steps
+        control.should_log |= state.global_step >= state.max_steps or state.max_steps <= SHORT

@@ -49,8 +49,8 @@ def train(
     report: Callable[[str], None] = print,
 ) -> Path:
     """Trains and writes the checkpoint, whose folder it returns; a stopped training goes on from its last state.
-    `overwrite` starts anew, and replaces a finished one; `restart_changed` starts anew where a stopped training had
-    other settings or data, instead of refusing. The first process alone reports. Raises MctsMathError."""
+    `overwrite` starts anew, and a finished one becomes a backup; `restart_changed` starts anew where a stopped training
+    had other settings or data, instead of refusing. The first process alone reports. Raises MctsMathError."""
     files = {"examples": config.examples, "pairs": config.pairs}
     source, output = resume.check_settings(config, "where to start from", "the new checkpoint", files, overwrite)
     work = output.with_name(output.name + ".training")
@@ -73,6 +73,7 @@ def train(
         _finish(trainer, source, config, recipe, output)
     if rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
+    tell(f"checkpoint: {output}")
     return output
 
 

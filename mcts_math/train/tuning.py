@@ -23,7 +23,7 @@ from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.files import new_folder, writing
 from mcts_math.tasks import JsonObject
 from mcts_math.train import resume
-from mcts_math.train.config import TuningConfig
+from mcts_math.train.config import SHORT, TuningConfig
 from mcts_math.train.feedback import load_lessons
 from mcts_math.train.learners import make_learner
 from mcts_math.train.processes import add_up, gather_figures, own_device, processes, rank, world
@@ -44,7 +44,8 @@ class Progress:
 
 def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str], None] = print) -> Path:
     """Trains and writes the result, whose folder it returns; a stopped training goes on from its last state.
-    `overwrite` starts anew, and replaces a finished one. The first process alone reports. Raises MctsMathError."""
+    `overwrite` starts anew, and a finished one becomes a backup. The first process alone reports. Raises
+    MctsMathError."""
     files = {"feedback": config.feedback}
     source, output = resume.check_settings(config, "the base model", "the result", files, overwrite)
     if config.batch_size % world():
@@ -68,6 +69,7 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
             _finish(training, source, facts, output)
     if rank() == 0:
         shutil.rmtree(work, ignore_errors=True)
+    tell(f"result: {output}")
     return output
 
 
@@ -107,7 +109,7 @@ class _Training:
             progress.dropped += not is_finite
             self._optimizer.zero_grad()
             progress.step += 1
-            if progress.step % config.log_steps == 0:
+            if progress.step % config.log_steps == 0 or self.num_steps <= SHORT:
                 self._tell(f"step {progress.step}/{self.num_steps}  {_shown(_means(progress.sums))}")
             if progress.step % self.steps_per_epoch == 0:
                 progress.epochs.append(_means(progress.sums))

@@ -5,6 +5,7 @@
 set -euo pipefail
 if [ $# -lt 3 ]; then sed -n '2,4s/^# //p' "$0" >&2; exit 2; fi
 base="$1" tuned="$2" dataset="$3" seed="${4:-42}"
+if ! [[ "$seed" =~ ^[0-9]+$ ]]; then echo "SEED must be a whole number, not '$seed'" >&2; exit 2; fi
 source "$(dirname "$0")/../env.sh" datasets,ttt
 cases="$("$PYTHON" -m mcts_math.tasks.cases "$base" "$dataset")"
 output="outputs/$(basename "$tuned").best_of_n.seed$seed.jsonl"

@@ -227,6 +227,19 @@ def test_a_file_of_trees(tmp_path: Path, write: Write, grader: Grader) -> None:
     assert not [*tmp_path.rglob("*.part"), *tmp_path.rglob("*.tmp*")]
 
 
+def test_other_examples_take_no_older_ones_away(tmp_path: Path, write: Write, grader: Grader) -> None:
+    outputs = tmp_path / "e.jsonl", tmp_path / "p.jsonl"
+    made: list[list[bytes]] = []
+    for seed in (0, 1, 1, 2):
+        trees = write(f"t{seed}.jsonl", [record_of(random_tree(seed), id=f"t{seed}")])
+        write_examples([trees], outputs[0], config(pair_margin=0.1), grader, pairs=outputs[1])
+        made.append([path.read_bytes() for path in outputs])
+    kept = [[path.with_name(f"{path.name}.bak{n}").read_bytes() for path in outputs] for n in ("", "2")]
+    assert kept == [made[0], made[1]]
+    assert made[1] == made[2]  # equal ones leave nothing behind
+    assert len([*tmp_path.glob("*.bak*")]) == 4
+
+
 def test_answers_that_were_not_judged_are_judged_now(tmp_path: Path, write: Write, grader: Grader) -> None:
     record = record_of(small_tree())
     for node in nodes_of(record).values():
@@ -309,7 +322,7 @@ def test_a_dataset_is_of_the_file_as_it_is_now(tmp_path: Path, write: Write) -> 
     for name in ("one", "two"):
         export_dataset(write("e.jsonl", [{"id": name}]), tmp_path / "hf")
         assert datasets.load_from_disk(str(tmp_path / "hf"))["id"][:] == [name]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.jsonl", "hf"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.jsonl", "hf", "hf.bak"]
 
 
 @pytest.mark.parametrize("name", ["t.jsonl", "./t.jsonl", "soft.jsonl", "hard.jsonl"])

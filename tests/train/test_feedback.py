@@ -138,6 +138,10 @@ def test_the_program_makes_attempts_once(repo: Path, write: Write, tmp_path: Pat
     assert make_feedback.main([*argv, "--own_solutions"]) == 0
     assert output.read_bytes() == first
     assert (tmp_path / "feedback.attempts.jsonl").read_bytes() == made  # seconds and all
+    assert not [*tmp_path.glob("*.bak")]
+    output.write_bytes(b"mine")
+    assert make_feedback.main([*argv, "--own_solutions"]) == 0
+    assert (output.read_bytes(), output.with_name("feedback.jsonl.bak").read_bytes()) == (first, b"mine")
     output.unlink()
     output.mkdir()
     with pytest.raises(RecordError, match=r"it is no ordinary file\. Choose another --output"):

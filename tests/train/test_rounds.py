@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import psutil
 import pytest
 from stand_ins import EchoInterpreter, EqualChecker, started
 from tiny_models import make_checkpoint
@@ -51,7 +53,8 @@ from mcts_math.train.analysis import (
     render_outcomes,
     render_values,
 )
-from mcts_math.train.config import RoundsConfig
+from mcts_math.train.collect import Statistics
+from mcts_math.train.config import ExamplesConfig, RoundsConfig, TrainConfig
 from mcts_math.train.plan import Plan
 from mcts_math.train.rounds import Rounds
 from mcts_math.train.slices import Slice, _begin_process, solve_slice
@@ -562,6 +565,94 @@ def test_a_full_disk_is_one_line(settings: Callable[..., RoundsConfig]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Rounds whose stages write something at once; the names of what was made."""
+    made: list[str] = []
+
+    def solve(slices: Sequence[Slice], **_: Any) -> None:
+        for one in slices:
+            if not one.is_done:
+                made.append(Path(one.output).name)
+                Path(one.output).parent.mkdir(exist_ok=True)
+                one.results.meta_path.write_text(json.dumps({"slice": {"fingerprint": one.fingerprint}}))
+                Path(one.output).write_text(one.fingerprint)
+
+    def examples(trees: Any, output: Path, config: ExamplesConfig, *_: Any, pairs: Path) -> Statistics:
+        for path in (output, pairs):
+            made.append(path.name)
+            path.write_text(config.model_dump_json())
+        return Statistics()
+
+    def training(command: str, config: TrainConfig, *_: Any, **__: Any) -> None:
+        made.append("checkpoint")
+        shutil.copytree("models/mini", config.output_dir)
+        (Path(config.output_dir) / "training.json").write_text(config.model_dump_json())
+
+    def summary(plan: Plan, number: int) -> None:
+        for name in ("summary.json", "table.md"):
+            (plan.round(number) / name).write_text('{"rows": []}')
+
+    for name, stage in {
+        "solve_slices": solve, "write_examples": examples, "launch_training": training, "summarise": summary,
+        "show": lambda *_: None,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(f"mcts_math.train.rounds.{name}", stage)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "kept"),
+    [
+        ({"seed": 7}, "seed: 42 -> 7", {"part_000.jsonl", "part_000.meta.json", "checkpoint"}),
+        ({"examples": {"max_correct": 1}}, "examples.max_correct: not set -> 1", {"examples.jsonl", "checkpoint"}),
+        (
+            {"train": [{"config": "configs/mini/train.yaml", "overrides": {"epochs": 9}}]},
+            r"train.0.overrides.epochs: 1 -> 9", {"checkpoint"},
+        ),
+        (
+            {"methods": {"SBS": {"config": "configs/mini/sbs.yaml"}}},
+            r"methods.greedy: {…} -> not set, methods.SBS: not set -> {…}",
+            {"greedy.seed42.jsonl", "greedy.seed42.meta.json"},
+        ),
+    ],
+)  # fmt: skip
+def test_rounds_drop_nothing_that_other_settings_made(
+    settings: Callable[..., RoundsConfig], played: list[str], changes: dict[str, Any], said: str, kept: set[str]
+) -> None:
+    """A resumed run whose overrides were forgotten began anew, and removed checkpoints and results."""
+    common = {"num_rounds": 1, "methods": {"greedy": {"config": "configs/mini/greedy.yaml"}}, "contrasts": []}
+    common["train"] = [{"config": "configs/mini/train.yaml", "overrides": {"epochs": 1}}]
+    config, other = settings(**common), settings(**(common | changes))
+    folder = Path(config.output_dir)
+
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+    Rounds(config).run()
+    before = files()
+    with pytest.raises(ConfigError, match=rf"was made with other settings \(.*{re.escape(said)}.*add --overwrite"):
+        Rounds(other).run()
+    (folder / "settings.json").rename(folder.parent / "settings.json")  # as of a folder of an earlier version
+    with pytest.raises(ConfigError, match="was made from other settings, questions or weights"):
+        Rounds(other).run()
+    (folder.parent / "settings.json").rename(folder / "settings.json")
+    assert files() == before
+    played.clear()
+    Rounds(settings(**common, processes=2)).run()  # a key that nothing finished depends on
+    assert not played
+    Rounds(other, overwrite=True).run()
+    backups = {path.name.removesuffix(".bak"): path for path in folder.glob("round_1/**/*.bak")}
+    assert kept <= backups.keys()
+    for path in backups.values():
+        for file in [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]:
+            assert file.read_bytes() == before[Path(str(file).replace(".bak", ""))]
+    assert ("part_000.jsonl" in played) is ("seed" in changes)  # what is not concerned stands
+    played.clear()
+    Rounds(other).run()
+    assert not played
+
+
 def test_two_runs_in_one_folder(settings: Callable[..., RoundsConfig]) -> None:
     config = settings()
     refusals: list[str] = []
@@ -575,6 +666,23 @@ def test_two_runs_in_one_folder(settings: Callable[..., RoundsConfig]) -> None:
     with pytest.raises(KeyboardInterrupt):
         Rounds(config, report=meanwhile).run()
     assert len(refusals) == 1
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+def test_an_interrupt_of_the_rounds_says_how_to_go_on(tmp_path: Path, repo: Path, told: signal.Signals) -> None:
+    """And nothing else: a scheduler's SIGTERM left a warning of leaked semaphores."""
+    words = ["scripts/self_train.py", "--cfg", "configs/mini/rounds.yaml", f"output_dir={tmp_path / 'rounds'}"]
+    with started([sys.executable, *words], repo) as run:
+        assert run.stdout is not None
+        while not run.stdout.readline().endswith("base: eval\n"):
+            assert run.poll() is None
+        deadline = time.monotonic() + 60
+        while len(psutil.Process(run.pid).children()) < 2:  # what tracks semaphores, and a search process
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        run.send_signal(told)
+        said = run.communicate(timeout=60)[1]
+    assert (run.returncode, said) == (130, "\ninterrupted. The same command goes on with what is not done yet.\n")
 
 
 @pytest.mark.slow

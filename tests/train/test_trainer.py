@@ -258,17 +258,33 @@ def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], wri
     lines: list[str] = []
     train(settings(), restart_changed=True, report=lines.append)
     assert not any("going on" in line for line in lines)
-    train(settings(log_steps=3), overwrite=True, report=quiet)
+    first = weights(Path(settings().output_dir))
+    train(settings(log_steps=3, max_steps=1), overwrite=True, report=quiet)
+    kept = weights(Path(settings().output_dir + ".bak"))
+    assert all(torch.equal(first[name], kept[name]) for name in first)
     with pytest.raises(ConfigError, match="exists"):
         train(settings(), report=quiet)
 
 
 def test_the_log_has_the_first_and_the_last_step(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
     lines: list[str] = []
-    train(settings(log_steps=100, max_steps=3), report=lines.append)
-    assert [line.split()[1] for line in lines if line.startswith("step ")] == ["1/3", "3/3"]
+    train(settings(log_steps=100, max_steps=11), report=lines.append)
+    assert [line.split()[1] for line in lines if line.startswith("step ")] == ["1/11", "11/11"]
     log = json.loads((tmp_path / "out" / "training.json").read_text())["log"]
-    assert [entry["step"] for entry in log if "value_loss" in entry] == [1, 3]
+    assert [entry["step"] for entry in log if "value_loss" in entry] == [1, 11]
+
+
+@pytest.mark.parametrize("max_steps", [1, 2, 3])
+def test_a_short_training_learns_and_logs_each_step(
+    settings: Callable[..., TrainConfig], tiny: Path, tmp_path: Path, max_steps: int
+) -> None:
+    """A warm-up rises from 0: with the published one, a single step learnt nothing."""
+    lines: list[str] = []
+    train(settings(log_steps=100, max_steps=max_steps, warmup=0.03, schedule="cosine"), report=lines.append)
+    steps = [line.split()[1] for line in lines if line.startswith("step ")]
+    assert steps == [f"{step}/{max_steps}" for step in range(1, max_steps + 1)]
+    before = weights(tiny)
+    assert any(not torch.equal(before[name], found) for name, found in weights(tmp_path / "out").items())
 
 
 def test_a_loss_that_is_not_finite_names_the_batch(
@@ -544,6 +560,7 @@ def test_two_processes_go_on_from_one_state(settings: Callable[..., TrainConfig]
     done = torchrun(repo, 2, tmp_path / "config.json", config)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count(f"going on from {work / 'checkpoint-2'}") == 1
+    assert done.stdout.count(f"checkpoint: {tmp_path / 'out'}\n") == 1
     assert curve(tmp_path / "out") == pytest.approx(curve(whole), abs=1e-3)
 
 
