@@ -60,6 +60,7 @@ def solved(compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         commands.append(command)
         output = Path(command[command.index("--output") + 1])
         kind = next(name for name in lines if name in output.name)
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text("".join(json.dumps(record) + "\n" for record in lines[kind]))
         return subprocess.CompletedProcess(command, 0)
 
@@ -127,7 +128,7 @@ def test_methods_that_read_verdicts_are_marked(compare: ModuleType, tmp_path: Pa
 def test_an_experiment_of_a_file(
     compare: ModuleType, solved: list[list[str]], tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The README's table is one: rows, votes over groups of runs, differences by question."""
+    """The first table of docs/results.md is one: rows, votes over groups of runs, differences by question."""
     path = tmp_path / "small.yaml"
     path.write_text(
         f"questions: q.jsonl\n"
@@ -239,6 +240,7 @@ def test_a_failed_run_ends_the_comparison(
     words = ["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", f"{repo}/configs/attempts/best_of_n.yaml"]
     with pytest.raises(MctsMathError, match="best_of_n with seed 1 ended with exit code 2"):
         compare.main(words)
+    assert not (compare.ROOT / "outputs").exists()
 
 
 @pytest.mark.parametrize("name", SHELLS)
