@@ -85,6 +85,10 @@ def test_methods_of_both_systems_at_equal_budgets(
     assert rows["revision"].split()[3] == "0.0"
     assert "sbs n_generate_sample=2" in own
     assert "best_of_n: majority" in own
+    legend = next(row for row in verified.splitlines() if row.startswith("NAME"))
+    assert all(f"NAME{what}: " in legend for what in (": any right", ": majority", ""))
+    (costs,) = (row.split()[-2:] for row in own.splitlines() if re.match(r"sbs n_\S+ +2 +1.00", row))
+    assert f"| {costs[1]} | {costs[0]} |" in own  # seconds and tokens, the same in both tables
     folder = tmp_path / "outputs/compare/t"
     assert (folder / "budgets.txt").read_text().strip() in text
     assert "| revision | **" in (folder / "table.md").read_text()
@@ -122,6 +126,8 @@ def test_methods_that_read_verdicts_are_marked(compare: ModuleType, tmp_path: Pa
     assert "| chosen | **100.00**" in text
     reads, chooses = text.split("chooses by itself", 1)
     assert "trained" in reads
+    assert text.splitlines()[0].startswith("NAME: what the method chose is right")
+    assert "NAME: any right" not in text
     assert "trained" not in chooses.split("\n\n", 1)[0]
 
 
