@@ -43,10 +43,10 @@ from mcts_math.evaluate.experiments import (
     runs_of,
 )
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.plots import draw_budgets, draw_cost
+from mcts_math.evaluate.plots import draw_budgets, draw_cost, require_picture
 from mcts_math.evaluate.table import screen_width
 from mcts_math.evaluate.trials import Question, read_questions
-from mcts_math.files import ROOM, read_records, require_writable, write_text
+from mcts_math.files import read_records, write_text
 from mcts_math.run.cli import SOME_FAILED
 from mcts_math.run.description import read_description
 from mcts_math.run.results import ResultsFile
@@ -138,7 +138,7 @@ def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Se
     )
     check_configs(first | experiment.methods)
     excluded = experiment.exclude
-    require_writable(folder / "table.md", ROOM)
+    require_picture(folder / "cost.png")
     for greedy in runs_of(first, folder):
         excluded = str(folder / "greedy_correct_cases.json")
         solve(greedy, experiment.questions, "--save_correct", excluded)

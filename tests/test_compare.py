@@ -198,6 +198,18 @@ def test_greedy_comes_first_and_the_others_get_what_it_fails(
     assert second[-3:] == ["trials=2", "temperature=0.9", "seed=1"]
 
 
+def test_that_pictures_cannot_be_drawn_is_told_before_the_runs(
+    compare: ModuleType, solved: list[list[str]], repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    words = ["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", f"{repo}/configs/attempts/best_of_n.yaml"]
+    with pytest.raises(
+        MctsMathError, match=r"a picture needs the package matplotlib .*: pip install 'mcts_math\[plots\]'"
+    ):
+        compare.main(words)
+    assert solved == []
+
+
 def test_names_and_variants(compare: ModuleType, repo: Path) -> None:
     def parse(text: str) -> tuple[str, str, dict[str, Any]]:
         name, method = compare.parse_method(text, [1, 2], ["max_tokens=9"])
