@@ -1,6 +1,6 @@
 """Accuracy, majority votes and cost of results files.
 
-python eval_output_jsonl.py outputs/mini_sbs.jsonl
+python eval_output_jsonl.py outputs/demo/sbs.jsonl
 python eval_output_jsonl.py sbs1.jsonl sbs2.jsonl --than greedy.jsonl     how much better, with an interval
 """
 

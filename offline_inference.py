@@ -1,6 +1,6 @@
 """Chooses solutions from complete saved trees, without a model, and reports their accuracy.
 
-python offline_inference.py outputs/mini_mcts.jsonl --cfg configs/offline_inference.yaml
+python offline_inference.py outputs/demo/mcts.jsonl --cfg configs/offline_inference.yaml
 """
 
 import argparse
