@@ -1,7 +1,7 @@
 """Accuracy, majority votes and cost of results files.
 
-python eval_output_jsonl.py --res_file outputs/mini_sbs.jsonl
-python eval_output_jsonl.py --res_file sbs1.jsonl sbs2.jsonl --than greedy.jsonl     how much better, with an interval
+python eval_output_jsonl.py outputs/demo/sbs.jsonl
+python eval_output_jsonl.py sbs1.jsonl sbs2.jsonl --than greedy.jsonl     how much better, with an interval
 """
 
 import argparse
@@ -23,7 +23,8 @@ from mcts_math.run.results import ResultsFile
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = make_parser("Accuracy, majority votes and cost of results files.")
-    parser.add_argument("--res_file", nargs="+", required=True, metavar="JSONL", help="one or several results files")
+    parser.add_argument("files", nargs="*", metavar="JSONL", help="one or several results files")
+    parser.add_argument("--res_file", nargs="+", default=[], metavar="JSONL", help="the same, as published")
     parser.add_argument("--react", action="store_true", help="take the deepest node's answer, not the first solution")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="Maj@K over the first K solutions of a line")
     parser.add_argument("--vote", action="store_true", help="Maj@k over the k files, which are runs of one method")
@@ -35,7 +36,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_workers(parser)
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)
+    args.res_file = [*args.files, *args.res_file]
+    if not args.res_file:
+        parser.error("give a results file")
     if args.top < 1:
         parser.error("--top must be at least 1")
     if args.vote and len(args.res_file) < 2:
@@ -55,9 +59,6 @@ def warn_of_others(paths: Sequence[str]) -> None:
 
 def main(argv: list[str]) -> int:
     args = parse(argv)
-    if args.vote or args.than:
-        for paths in filter(None, (args.res_file, args.than)):
-            warn_of_others(paths)
     with Grader(args.workers or None) as grader:
 
         def evaluate(paths: list[str]) -> list[Report]:
@@ -67,13 +68,20 @@ def main(argv: list[str]) -> int:
         reports, others = evaluate(args.res_file), evaluate(args.than or [])
         votes = votes_by_id(reports, grader) if args.vote else {}
         curves = {path: attempt_curves(path, grader) for path in [*args.res_file, *(args.than or [])]}
+    better = None
+    if others:
+        names = (args.res_file[0], args.than[0])
+        better = paired_difference(votes or scores_by_id(reports), scores_by_id(others), names)
+    if args.vote or others:
+        for paths in filter(None, (args.res_file, args.than)):
+            warn_of_others(paths)
     summary = Summary(
         reports,
         args.top,
         votes=Tally.of(votes.values()) if votes else None,
         curves=curves,
         others=others,
-        better=paired_difference(votes or scores_by_id(reports), scores_by_id(others)) if others else None,
+        better=better,
     )
     print(json.dumps(summary.to_json(), indent=2) if args.json else summary.render(screen_width()))
     return 0

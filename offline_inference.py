@@ -1,16 +1,17 @@
 """Chooses solutions from complete saved trees, without a model, and reports their accuracy.
 
-python offline_inference.py --custom_cfg configs/offline_inference.yaml --tree_jsonl outputs/mini_mcts.jsonl
+python offline_inference.py outputs/demo/mcts.jsonl --cfg configs/offline_inference.yaml
 """
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from mcts_math.run.program import add_overrides, add_workers, make_parser, parse_words, run_program
+from mcts_math.run.program import add_workers, make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.config import load_config
@@ -29,13 +30,21 @@ def parse(argv: list[str]) -> argparse.Namespace:
     keys = describe_keys(MctsOptions, "config keys that choose; others of a config are passed over:", CHOOSING)
     parser = make_parser("Choose solutions from complete saved trees, without a model.", keys)
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file")
-    parser.add_argument("--tree_jsonl", required=True, metavar="JSONL", help="results of solver_demo.py")
+    parser.add_argument("--tree_jsonl", metavar="JSONL", help="the results, as published")
     parser.add_argument("--output", metavar="JSONL", help="also write the lines with the solutions chosen")
     parser.add_argument("--overwrite", action="store_true", help="start an existing output anew; the old one is kept")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a line of text")
     add_workers(parser)
-    add_overrides(parser)
-    return parse_words(parser, argv)
+    words = "results of solver_demo.py, and config keys to change"
+    parser.add_argument("overrides", nargs="*", metavar="JSONL|key=value", help=words)
+    args = parse_words(parser, argv)
+    if args.tree_jsonl is None:
+        files = [word for word in args.overrides if not re.match(r"[\w.]+=", word)]
+        if len(files) != 1:
+            parser.error(f"give one results file, not {len(files)}")
+        (args.tree_jsonl,) = files
+        args.overrides.remove(args.tree_jsonl)
+    return args
 
 
 def to_judge(line: Rescored) -> tuple[Sequence[str], str] | None:

@@ -1,8 +1,8 @@
 """Shows the trees of a results file in the browser: one HTML file, or a page that follows a run.
 
-python view_trees.py outputs/mini_mcts.jsonl -o trees.html
-python view_trees.py outputs/mini_mcts.jsonl --than outputs/mini_sbs.jsonl -o differences.html
-python view_trees.py outputs/mini_mcts.jsonl --serve
+python view_trees.py outputs/demo/mcts.jsonl -o trees.html
+python view_trees.py outputs/demo/mcts.jsonl --than outputs/demo/sbs.jsonl -o differences.html
+python view_trees.py outputs/demo/mcts.jsonl --serve
 """
 
 import sys

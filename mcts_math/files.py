@@ -33,14 +33,17 @@ def writing(path: str | Path, remedy: str = ROOM, error: type[MctsMathError] = R
 
 
 def require_writable(path: str | Path, remedy: str, error: type[MctsMathError] = RecordError) -> None:
-    """Makes the folder of a file. Raises `error` where the file could not be written: to be asked before long work."""
-    path = Path(path)
+    """Raises `error` where the file, and folders for it, could not be written: to be asked before long work. Makes
+    nothing."""
+    path = Path(path).absolute()
     with writing(path, remedy, error):
         if path.exists() and not path.is_file():
             raise OSError("it is no ordinary file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(path.parent, os.W_OK):
-            raise PermissionError(f"{path.parent} is not ours to write in")
+        folder = next(folder for folder in path.parents if folder.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(f"{folder} is no folder")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"{folder} is not ours to write in")
 
 
 def read_text(path: str | Path, remedy: str, error: type[MctsMathError] = RecordError) -> str:

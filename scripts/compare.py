@@ -1,6 +1,6 @@
 """Methods over one question file: runs them, then writes a table, and accuracy against cost and against budget.
 
-python scripts/compare.py --cfg configs/mini/table.yaml                     the README's table
+python scripts/compare.py --cfg configs/mini/table.yaml                     the first table of docs/results.md
 python scripts/compare.py --name mini --qaf data/mini/test.jsonl \\
     --greedy configs/mini/greedy.yaml --cfgs configs/mini/best_of_n.yaml configs/mini/fttt.yaml configs/mini/sbs.yaml
 
@@ -43,10 +43,10 @@ from mcts_math.evaluate.experiments import (
     runs_of,
 )
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.plots import draw_budgets, draw_cost
+from mcts_math.evaluate.plots import draw_budgets, draw_cost, require_picture
 from mcts_math.evaluate.table import screen_width
 from mcts_math.evaluate.trials import Question, read_questions
-from mcts_math.files import read_records, write_text, writing
+from mcts_math.files import read_records, write_text
 from mcts_math.run.cli import SOME_FAILED
 from mcts_math.run.description import read_description
 from mcts_math.run.results import ResultsFile
@@ -138,8 +138,7 @@ def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Se
     )
     check_configs(first | experiment.methods)
     excluded = experiment.exclude
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    require_picture(folder / "cost.png")
     for greedy in runs_of(first, folder):
         excluded = str(folder / "greedy_correct_cases.json")
         solve(greedy, experiment.questions, "--save_correct", excluded)

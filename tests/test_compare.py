@@ -60,6 +60,7 @@ def solved(compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         commands.append(command)
         output = Path(command[command.index("--output") + 1])
         kind = next(name for name in lines if name in output.name)
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text("".join(json.dumps(record) + "\n" for record in lines[kind]))
         return subprocess.CompletedProcess(command, 0)
 
@@ -84,6 +85,10 @@ def test_methods_of_both_systems_at_equal_budgets(
     assert rows["revision"].split()[3] == "0.0"
     assert "sbs n_generate_sample=2" in own
     assert "best_of_n: majority" in own
+    legend = next(row for row in verified.splitlines() if row.startswith("NAME"))
+    assert all(f"NAME{what}: " in legend for what in (": any right", ": majority", ""))
+    (costs,) = (row.split()[-2:] for row in own.splitlines() if re.match(r"sbs n_\S+ +2 +1.00", row))
+    assert f"| {costs[1]} | {costs[0]} |" in own  # seconds and tokens, the same in both tables
     folder = tmp_path / "outputs/compare/t"
     assert (folder / "budgets.txt").read_text().strip() in text
     assert "| revision | **" in (folder / "table.md").read_text()
@@ -121,13 +126,15 @@ def test_methods_that_read_verdicts_are_marked(compare: ModuleType, tmp_path: Pa
     assert "| chosen | **100.00**" in text
     reads, chooses = text.split("chooses by itself", 1)
     assert "trained" in reads
+    assert text.splitlines()[0].startswith("NAME: what the method chose is right")
+    assert "NAME: any right" not in text
     assert "trained" not in chooses.split("\n\n", 1)[0]
 
 
 def test_an_experiment_of_a_file(
     compare: ModuleType, solved: list[list[str]], tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The README's table is one: rows, votes over groups of runs, differences by question."""
+    """The first table of docs/results.md is one: rows, votes over groups of runs, differences by question."""
     path = tmp_path / "small.yaml"
     path.write_text(
         f"questions: q.jsonl\n"
@@ -191,6 +198,18 @@ def test_greedy_comes_first_and_the_others_get_what_it_fails(
     assert second[-3:] == ["trials=2", "temperature=0.9", "seed=1"]
 
 
+def test_that_pictures_cannot_be_drawn_is_told_before_the_runs(
+    compare: ModuleType, solved: list[list[str]], repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    words = ["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", f"{repo}/configs/attempts/best_of_n.yaml"]
+    with pytest.raises(
+        MctsMathError, match=r"a picture needs the package matplotlib .*: pip install 'mcts_math\[plots\]'"
+    ):
+        compare.main(words)
+    assert solved == []
+
+
 def test_names_and_variants(compare: ModuleType, repo: Path) -> None:
     def parse(text: str) -> tuple[str, str, dict[str, Any]]:
         name, method = compare.parse_method(text, [1, 2], ["max_tokens=9"])
@@ -239,6 +258,7 @@ def test_a_failed_run_ends_the_comparison(
     words = ["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", f"{repo}/configs/attempts/best_of_n.yaml"]
     with pytest.raises(MctsMathError, match="best_of_n with seed 1 ended with exit code 2"):
         compare.main(words)
+    assert not (compare.ROOT / "outputs").exists()
 
 
 @pytest.mark.parametrize("name", SHELLS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -318,18 +319,25 @@ def test_wilson_interval() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
+NAMES = ("first", "second")
+
+
 def test_differences_are_paired_by_question() -> None:
     first, second = {"a": 1.0, "b": 0.5, "c": 0.0, "d": 1.0}, {"d": 0.0, "a": 1.0, "b": 0.5, "c": 0.0}
-    mean, (low, high) = paired_difference(first, second)
+    mean, (low, high) = paired_difference(first, second, NAMES)
     assert mean == 0.25  # of 0, 0, 0, 1: variance 1/4, standard error 1/4
     assert (low, high) == pytest.approx((0.25 - 0.49, 0.25 + 0.49), abs=1e-3)
-    assert paired_difference(second, first)[0] == -0.25
-    mean, (low, high) = paired_difference(first, first)  # four pairs and no difference are no proof that there is none
+    assert paired_difference(second, first, NAMES)[0] == -0.25
+    mean, (low, high) = paired_difference(
+        first, first, NAMES
+    )  # four pairs and no difference are no proof that there is none
     assert mean == 0.0
     assert -low == high == pytest.approx(1.96 * 6**-1, abs=1e-3)  # half of 1 and of -1 added: variance 1/6, six pairs
-    assert paired_difference({"a": 1.0}, {"a": 0.0}) == (1.0, (pytest.approx(-0.51, abs=0.01), 1.0))
-    with pytest.raises(RecordError, match="hold different questions \\(1 stand in one only, such as 'd'"):
-        paired_difference(first, {k: first[k] for k in "abc"})
+    assert paired_difference({"a": 1.0}, {"a": 0.0}, NAMES) == (1.0, (pytest.approx(-0.51, abs=0.01), 1.0))
+    with pytest.raises(
+        RecordError, match="second and first hold different questions \\(1 stand in one only, such as 'd'"
+    ):
+        paired_difference(first, {k: first[k] for k in "abc"}, NAMES)
 
 
 def test_methods_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -393,6 +401,62 @@ def test_a_table_is_no_wider_than_the_screen() -> None:
     assert [block.split()[0] for block in narrow.split("\n\n")] == ["name"] * 3
     assert sorted(set(narrow.split())) == sorted(set(whole.split()))
     assert len(render_table(header, rows, 3).split("\n\n")) == 6
+
+
+def test_columns_that_hold_nothing_are_left_out() -> None:
+    text = render_table(["name", "a", "b", "c"], [["first", "1", "-", ""], ["second", "-", "-"]])
+    assert [row.split() for row in text.splitlines()] == [
+        ["name", "a"], ["------", "-"], ["first", "1"], ["second", "-"],
+    ]  # fmt: skip
+    assert render_table(["name", "a"], []).split()[:2] == ["name", "a"]
+
+
+def test_the_legend_is_of_the_columns_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    costs = {"seconds": 2.0, "tokens": 10, "prompt_tokens": 5, "cached_tokens": 1, "cells": 3, "value_tokens": 7}
+    for cost, unspent in (({}, set(costs)), (costs, set()), (costs | {"cells": 0}, {"cells"})):
+        path = write(tmp_path / "a.jsonl", line(1, "5", "5", cost=cost))
+        assert evaluate([str(path), "--workers", "1"]) == 0
+        header, _, _, *legend = capsys.readouterr().out.splitlines()
+        explained = [part.split(":")[0] for part in " ".join(legend).split("; ")]
+        assert explained == re.split(r"  +", header.strip())
+        names = {key.removesuffix("_tokens") for key in costs}
+        assert names - set(explained) == {key.removesuffix("_tokens") for key in unspent}
+
+
+def test_files_over_other_questions_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = str(write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"), line(3, None, "7")))
+    b = str(write(tmp_path / "b.jsonl", line(1, "5", "5")))
+    same = str(write(tmp_path / "same.jsonl", line(2, "7", "6"), line(1, "5", "5")))
+    told = f"{b} and {a} hold different questions (1 stand in one only, such as '2')"
+    assert evaluate([a, same, "--workers", "1"]) == 0
+    assert "different questions" not in capsys.readouterr().out
+    assert evaluate([a, "--res_file", b, "--workers", "1"]) == 0
+    assert f"{told}: their figures can't be compared" in capsys.readouterr().out
+    for config, path in (("sbs", a), ("dvts", b), ("mcts", same)):
+        Path(path).with_suffix(".meta.json").write_text(json.dumps({"config": {"mode": config}}))
+    with pytest.raises(RecordError, match=re.escape(told)):
+        evaluate([a, same, "--than", b, "--workers", "1"])
+    assert capsys.readouterr().err == ""  # an error is told alone
+
+
+def test_a_results_file_needs_no_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The published names stay beside."""
+    node = {"text": "t", "extra_info": "", "action": "", "action_input": "", "final_answer": "", "value": 0.1}
+    react = {"0": node, "0.0": node | {"final_answer": "5"}, "solutions": [{"final_answer": "5", "tag": "0.0"}]}
+    trees = str(write(tmp_path / "a=b.jsonl", {"question": "Q", "answer": "5", "react": react}))
+    for words in ([trees, "--json"], ["--json", trees], ["--res_file", trees, "--json"]):
+        assert evaluate([*words, "--workers", "1"]) == 0
+        assert json.loads(capsys.readouterr().out)["files"][0]["correct"] == 1
+    key, config = "mcts_infer_strategy=value", ["--cfg", "configs/offline_inference.yaml", "--json", "--workers", "1"]
+    for words in ([trees, *config, key], [key, *config, trees], [*config, "--tree_jsonl", trees, key]):
+        assert rescore(words) == 0
+        assert json.loads(capsys.readouterr().out)["total"] == 1
+    for words in (config, [*config, trees, trees]):
+        with pytest.raises(SystemExit):
+            rescore(words)
+        assert f"give one results file, not {words.count(trees)}" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        evaluate(["--json"])
 
 
 def test_a_vote_over_two_methods_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

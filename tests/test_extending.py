@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,18 @@ from mcts_math.formats import FORMATS
 from mcts_math.methods import METHODS, Method
 from mcts_math.solver import solve
 from mcts_math.tasks import BENCHMARKS, load_tasks
+from solver_demo import main as solve_questions
 
 
 @pytest.fixture(scope="module")
-def shown(repo: Path) -> dict[str, str]:
+def page(repo: Path) -> str:
+    return (repo / "docs" / "extending.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def shown(page: str) -> dict[str, str]:
     """The code blocks by the name in their first line."""
-    blocks = re.findall(r"```python\n# ([\w ]+)\n(.*?)```", (repo / "docs" / "extending.md").read_text(), re.DOTALL)
-    return dict(blocks)
+    return dict(re.findall(r"```python\n# ([\w ]+)\n(.*?)```", page, re.DOTALL))
 
 
 def run(code: str, **names: Any) -> dict[str, Any]:
@@ -65,3 +71,27 @@ def test_the_data_set(shown: dict[str, str], monkeypatch: pytest.MonkeyPatch, tm
     for source in (path, f"svamp:{path}"):
         (task,) = load_tasks(source)
         assert (task.id, task.question, task.answers) == ("svamp/0", "Two and two. How many?", ("4.0",))
+
+
+def test_the_commands_print_what_the_page_says(
+    page: str, shown: dict[str, str], repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """With the bundled model; where it samples, rounding of another machine may cost or give one answer."""
+    scope = run(shown["search"])
+    entry = eval(f"dict([{{{shown['search entry']}}}.popitem()])", scope | {"Method": Method})
+    monkeypatch.setitem(METHODS, "first_answer", entry["first_answer"])  # type: ignore[arg-type]
+    monkeypatch.setitem(FORMATS, "lines", run(shown["format"])["LinesFormat"].make)  # type: ignore[arg-type]
+    monkeypatch.setitem(ENGINES, "parrot", run(shown["engine"])["PARROT"])  # type: ignore[arg-type]
+    monkeypatch.setitem(BENCHMARKS, "svamp", run(shown["data set"])["SVAMP"])  # type: ignore[arg-type]
+    monkeypatch.chdir(repo)
+    blocks = re.findall(r"```bash\n(?:echo '(.*)' > outputs/(.*)\n)?python solver_demo.py (.*)\n((?:# .*\n)+)```", page)
+    assert len(blocks) == page.count("```bash") == 4
+    for text, name, words, said in blocks:
+        if name:
+            (tmp_path / name).write_text(text + "\n")
+        assert solve_questions(shlex.split(words.replace("outputs/", f"{tmp_path}/"))) == 0
+        printed = capsys.readouterr().out
+        expected, found = (int(re.findall(r"accuracy (\d+)/", one)[0]) for one in (said, printed))
+        assert abs(found - expected) <= ("mode=first_answer" in words)
+        assert all(line[2:] in printed for line in said.splitlines() if "accuracy" not in line)

@@ -24,8 +24,8 @@ from mcts_math.errors import CheckpointError, boundary
 from mcts_math.files import read_json, replace_file
 
 NO_TEMPLATE = (
-    "has no chat template, which a conversation needs. Add one to the checkpoint (chat_template.jinja), or choose "
-    "prompt_wrap: react_sft or react"
+    "has no chat template, which a conversation needs. Take a config whose prompt_wrap is react_sft or react (for the "
+    "bundled models: configs/mini), or add a template to the checkpoint (chat_template.jinja)"
 )
 NO_TOOLS = "shows no tools, so the model would not know of Python. Choose prompt_wrap: chat_code, which needs none"
 """What is wrong with a chat template, as ends of sentences."""

@@ -38,7 +38,8 @@ def check_engine(options: EngineOptions) -> None:
     spec = find_engine(options.engine)
     if not options.model_dir:
         otherwise = "" if spec.needs_weights else f", or with engine {options.engine} the model's name"
-        raise ConfigError(f"model_dir is not set. Give a checkpoint folder, e.g. model_dir=models/mini{otherwise}.")
+        example = "models/mini" if options.example is None else "Qwen/Qwen3-4B"
+        raise ConfigError(f"model_dir is not set. Give a checkpoint, e.g. model_dir={example}{otherwise}.")
     if isinstance(options.adapter, RuleOptions):
         if not options.adapter.folder:
             raise ConfigError("optune_dir is not set. Give the folder that scripts/train_optune.py has made.")

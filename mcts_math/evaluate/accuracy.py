@@ -112,7 +112,7 @@ def evaluate_file(
     path: str | Path, grader: Grader, *, react: bool = False, top_k: int = 1, keep: bool = False
 ) -> Report:
     """Evaluates one file. `react` takes the answer of the deepest node, `top_k` also votes over the first k > 1
-    solutions of each line, `keep` keeps answers, verdicts and votes by question, for several files. Raises
+    solutions of each line, `keep` keeps answers and votes by question, for votes over several files. Raises
     RecordError as `read_lines`."""
     report = Report(str(path))
     if top_k > 1:
@@ -128,13 +128,13 @@ def evaluate_file(
     ):
         correct = bool(verdict) if line.verdict is None else line.verdict
         _count(report, line, correct)
+        if line.golds or line.verdict is not None:
+            report.correct_by_id[line.id] = correct
         if keep:
             if line.answers:
                 report.answer_by_id[line.id] = line.answers[0]
             if line.golds:
                 report.golds_by_id[line.id] = line.golds
-            if line.golds or line.verdict is not None:
-                report.correct_by_id[line.id] = correct
     return report
 
 
@@ -149,7 +149,7 @@ def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
 
 def scores_by_id(reports: Sequence[Report], *, votes: bool = False) -> dict[str, float]:
     """Each question's share of right runs (`votes`: of runs whose `top_k` vote is right), in [0, 1]. Raises
-    RecordError where the files, evaluated with `keep`, hold different questions, or none with a known answer."""
+    RecordError where the files hold different questions, or none with a known answer."""
     found = [report.majority_by_id if votes else report.correct_by_id for report in reports]
     _check_runs(reports, found)
     return {i: sum(one[i] for one in found) / len(found) for i in found[0]}
@@ -161,10 +161,12 @@ def mean_over_files(reports: Sequence[Report]) -> tuple[float, tuple[float, floa
     return share_interval(list(scores_by_id(reports).values()))
 
 
-def paired_difference(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, tuple[float, float]]:
+def paired_difference(
+    first: Mapping[str, float], second: Mapping[str, float], names: tuple[str, str]
+) -> tuple[float, tuple[float, float]]:
     """How much higher the first scores in [0, 1] are, and the 95 % interval over questions. Raises RecordError where
-    the questions are not the same."""
-    _check_same_questions(first, "the first method", second, "the second one")
+    the questions are not the same; `names` says there whose scores they are."""
+    _check_same_questions(first, names[0], second, names[1])
     return difference_interval([first[i] - second[i] for i in first])
 
 
@@ -184,11 +186,15 @@ def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -
 
 
 def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str, Any], other: str) -> None:
-    if missing := ids.keys() ^ others.keys():
-        raise RecordError(
-            f"{other} and {name} hold different questions ({len(missing)} stand in one only, such as "
-            f"{min(missing)!r}). Give runs over the same questions."
-        )
+    if told := other_questions(ids, name, others, other):
+        raise RecordError(f"{told}. Give runs over the same questions.")
+
+
+def other_questions(ids: Mapping[str, Any], name: str, others: Mapping[str, Any], other: str) -> str:
+    """Says in how far the questions of two files are not the same; "" where they are."""
+    missing = ids.keys() ^ others.keys()
+    stand = f"{len(missing)} stand in one only, such as {min(missing)!r}" if missing else ""
+    return f"{other} and {name} hold different questions ({stand})" if missing else ""
 
 
 def _count(report: Report, line: Line, correct: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from mcts_math.evaluate import trials
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import share_interval
-from mcts_math.evaluate.table import render_table
+from mcts_math.evaluate.table import number, render_table
 
 AXES: Final[tuple[trials.Axis, ...]] = ("trials", "tokens", "seconds")
 LABELS: Final[Mapping[trials.Axis, str]] = {
@@ -18,10 +18,12 @@ LABELS: Final[Mapping[trials.Axis, str]] = {
 }  # fmt: skip
 ANY, MAJORITY = ": any right", ": majority"
 FIGURES: Final = {ANY: "pass@k", MAJORITY: "maj@k"}
-_NOTE: Final = (
-    f"NAME{ANY}: an attempt within the budget is right; NAME{MAJORITY}: a vote over the attempts within the budget is; "
-    "NAME: what the method chose is, where all that it cost is within the budget"
-)
+_NOTES: Final = {
+    ANY: "an attempt within the budget is right",
+    MAJORITY: "a vote over the attempts within the budget is right",
+    "": "what the method chose is right, and all that it cost is within the budget",
+}
+_COST_DIGITS: Final = (2, 0, 3)  # of attempts, tokens, seconds
 TITLES: Final = {True: "reads the verdict of the ground truth", False: "chooses by itself"}
 _STEPS: Final = 14  # budgets of tokens and of seconds
 
@@ -84,7 +86,8 @@ def scores_within(runs: Runs, axis: trials.Axis, budget: float, grader: Grader |
 
 def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mapping[str, Runs], width: int = 0) -> str:
     """A table an axis, methods that read verdicts apart, and the mean costs. `width`: see `render_table`."""
-    parts = [_NOTE]
+    counted = {curve.what for found in curves.values() for curve in found}
+    parts = ["; ".join(f"NAME{what}: {note}" for what, note in _NOTES.items() if what in counted)]
     for axis, found in curves.items():
         budgets = sorted({budget for curve in found for budget in curve.points})
         shown = budgets if axis == "trials" else budgets[1::3]
@@ -94,7 +97,7 @@ def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mappin
             if rows:
                 table = render_table([LABELS[axis], *heads], rows, width)
                 parts.append(f"% solved within so many {LABELS[axis]} a question; {title}\n\n{table}")
-    rows = [[name, str(len(runs)), *(f"{value:,.2f}" for value in _costs(runs))] for name, runs in results.items()]
+    rows = [[name, str(len(runs)), *map(number, _costs(runs), _COST_DIGITS)] for name, runs in results.items()]
     parts.append(render_table(["mean cost a question", "runs", "attempts", "tokens", "seconds"], rows, width))
     return "\n\n".join(parts)
 

@@ -82,7 +82,7 @@ def compare_rows(rows: Sequence[Row], pairs: Sequence[Sequence[str]]) -> list[Js
     found = []
     for first, second in pairs:
         if first in scores and second in scores:
-            difference, (low, high) = paired_difference(scores[first], scores[second])
+            difference, (low, high) = paired_difference(scores[first], scores[second], (first, second))
             found.append({"first": first, "second": second, "difference": difference, "low": low, "high": high})
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import RecordError, require_package
 from mcts_math.evaluate.budgets import LABELS, MAJORITY, Curve
 from mcts_math.evaluate.table import marked
 from mcts_math.evaluate.trials import Axis
@@ -109,7 +109,8 @@ def pyplot() -> Any:
 
 
 def require_picture(path: str | Path) -> None:
-    """Raises RecordError where a picture could not be written: to be asked before long work."""
+    """Raises RecordError where a picture could not be drawn or written: to be asked before long work."""
+    require_package("matplotlib", "a picture", "plots", RecordError)
     if Path(path).suffix not in _PICTURES:
         raise RecordError(f"{path}: the name of a picture must end in {' or '.join(_PICTURES)}.")
     require_writable(path, "Choose another file for the picture.")

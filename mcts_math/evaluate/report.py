@@ -5,20 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
 from typing import TypeAlias
 
-from mcts_math.evaluate.accuracy import Report, Tally, mean_over_files
-from mcts_math.evaluate.table import interval, marked, number, percent, render_table
+from mcts_math.evaluate.accuracy import Report, Tally, mean_over_files, other_questions
+from mcts_math.evaluate.table import columns_with_content, interval, marked, number, percent, render_table
 from mcts_math.tasks import JsonObject
 
-_HEADER = ("", "accuracy %", "95 % interval", "right", "of", "answered", "solutions", "steps")
 # Key -> digits.
 _COSTS = {"seconds": 3, "tokens": 0, "prompt_tokens": 0, "cached_tokens": 0, "cells": 1, "value_tokens": 0}
+# Column -> what stands in it.
+_COLUMNS = {
+    "": "",
+    "accuracy %": "right of all with a known answer",
+    "95 % interval": "of the accuracy, over questions",
+    "right": "questions whose chosen answer is right",
+    "of": "questions with a known answer",
+    "answered": "questions with a solution",
+    "solutions": "found for a question",
+    "steps": "of the chosen solution",
+    "seconds": "machine time of a question",
+    "tokens": "generated for a question",
+    "prompt": "tokens of its prompts",
+    "cached": "those of them that came from the prefix cache",
+    "cells": "runs of code for a question",
+    "value": "tokens that a reward model read for a question",
+}
 _ORACLE = (
     "(oracle): the ground truth took part in the search or chose the answer; compare such methods with each other only"
 )
-_NOTE = "steps of the chosen solution; solutions, seconds (machine time), tokens and cells are means per question"
-
 
 Curves: TypeAlias = Mapping[str, Mapping[str, Mapping[int, float]]]
 """For each results file its curves, see `trials.attempt_curves`."""
@@ -46,10 +61,10 @@ class Summary:
             difference, bounds = self.better
             low_high = " to ".join(f"{100 * value:+.1f}" for value in bounds)
             rows.append(["difference, by question", f"{100 * difference:+.2f}", low_high])
-        header = [*_HEADER, *(key.replace("_tokens", "") for key in _COSTS)]
-        if not any(report.costs["value_tokens"] for report in everything):  # the last column
-            header, rows = header[:-1], [row[: len(header) - 1] for row in rows]
-        parts = [render_table(header, rows, width), _NOTE]
+        header = list(_COLUMNS)
+        shown = [header[i] for i in columns_with_content(header, rows)[1:]]
+        legend = "; ".join(f"{column}: {_COLUMNS[column]}" for column in shown)
+        parts = [render_table(header, rows, width), *wrap(legend, width or 120)]
         if any(report.oracle for report in everything):
             parts.append(_ORACLE)
         parts += [*_attempt_table(self.curves, names, width), *_breakdowns(everything, width), *_warnings(everything)]
@@ -67,10 +82,11 @@ class Summary:
         return data
 
     def _rows(self, reports: Sequence[Report], votes: Tally | None, names: Mapping[str, str]) -> Iterator[list[str]]:
+        spent = [key for key in _COSTS if any(report.costs[key] for report in (*self.reports, *self.others))]
         for report in reports:
             row = _tally_row(marked(names[report.path], report.oracle), report.top1)
             row += [str(report.answered), number(report.mean_solutions), number(report.mean_steps)]
-            yield row + [number(report.mean_cost(key), digits) for key, digits in _COSTS.items()]
+            yield row + [number(report.mean_cost(key), _COSTS[key]) if key in spent else "-" for key in _COSTS]
             if self.top > 1:
                 yield _tally_row(f"  top-{self.top} + Maj@{self.top}", report.majority)
         if votes is not None or (self.better is not None and len(reports) > 1):
@@ -124,8 +140,10 @@ def _columns(paths: Sequence[str]) -> list[str]:
 
 
 def _warnings(reports: Sequence[Report]) -> list[str]:
-    lines = []
+    lines, first = [], reports[0]
     for report in reports:
+        if told := other_questions(first.correct_by_id, first.path, report.correct_by_id, report.path):
+            lines.append(f"\n{told}: their figures can't be compared")
         if report.errors:
             lines.append(f"\n{report.path}: {report.errors} questions failed; run it again with --resume")
         if report.stopped:

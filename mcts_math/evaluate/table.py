@@ -9,10 +9,11 @@ from shutil import get_terminal_size
 
 
 def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = 0) -> str:
-    """Aligns columns, the first to the left; a row may lack some at its end. Columns that have no room on a screen
-    of this width (0: no limit) follow below, behind the first one again."""
-    table = [[*row, *[""] * (len(header) - len(row))] for row in (header, *rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    """Aligns columns, the first to the left; a row may lack some at its end. Columns that hold nothing are left out;
+    those that have no room on a screen of this width (0: no limit) follow below, behind the first one again."""
+    filled = columns_with_content(header, rows)
+    table = [[row[i] if i < len(row) else "" for i in filled] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
 
     def line(row: Sequence[str], shown: Sequence[int]) -> str:
         cells = [row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in shown)]
@@ -24,6 +25,12 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: in
         there = [row for row in table[1:] if not blocks or any(row[i] for i in shown)]
         blocks.append("\n".join(line(row, shown) for row in (table[0], rule, *there)))
     return "\n\n".join(blocks)
+
+
+def columns_with_content(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The places of the first column, and of those where a row holds something; all places where there is no row."""
+    filled = {i for row in rows for i, cell in enumerate(row) if cell not in ("", "-")}
+    return [i for i in range(len(header)) if i == 0 or i in filled or not rows]
 
 
 def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:

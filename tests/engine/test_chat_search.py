@@ -89,7 +89,7 @@ def test_each_prompt_is_an_earlier_one_and_the_tokens_that_were_sampled(
 
 
 @pytest.mark.parametrize(("form", "template", "said"), [
-    ("chat", None, "no chat template"),
+    ("chat", None, "no chat template.*for the bundled models: configs/mini"),
     ("chat_tools", TEMPLATE, "shows no tools"),
 ])  # fmt: skip
 def test_a_template_that_can_not_serve_is_an_error_before_loading(
