@@ -61,6 +61,7 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | 
         (rf"(\d*)\.(\d+){_DOTS}", _endless),
         (r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?)\s?_\s?(?:\{\s*)?(?:\\(?:text|mathrm)\s*\{\s*)?(?:base\s*(?:\}\s*)?)?"
          rf"(\d{{1,2}}|{'|'.join(_BASES)})(?![a-z\d])\s*\}}?\}}?", _based),
+        (r"(\d[0-9A-Z]*(?:\.[0-9A-Z]+)?) ?\(? ?base ?(\d{1,2})(?!\d)(?: ?\))?", _based),
         (r"(\d+) (\d{1,9}) ?/ ?(\d{1,9})(?![\d.^])",  # a mixed number
          lambda m: int(m[1]) + Fraction(int(m[2]), int(m[3])) if int(m[3]) else None),
         (r"\(([0-9A-Z]+)\)_\{?(\d{1,2})(?!\d)\}?", _based),

@@ -59,6 +59,9 @@ _FACTOR: Final = re.compile(
     r"\s?(\\pi|i|\\sqrt\{\w{1,9}\}|\\times\s?10\^\{?-?\d{1,3}\}?|\+\s?C|!(?=\s?(?:\$|\\[)\]])))(?=\s?(?:\$|\\[)\]]|[.,;\n]|\Z))"
 )
 _FORMULA_ENDS: Final = re.compile(r"\s?(?:\$|\\[)\]]|[.,;\n]|\\text|\Z)")
+_EXTREME: Final = re.compile(
+    r"\b(?:least|smallest|greatest|largest|most|fewest|minimum|maximum|minimal|maximal)\b", re.I
+)
 _UNBOXED: Final = re.compile(r"\\boxed\{([^{}]*)\}")
 _SINGLE: Final = re.compile(r"[\w.]+|\\[dt]?frac\{\w+\}\{\w+\}|\\frac\d\d")
 
@@ -166,6 +169,8 @@ def _with_signs(text: str, box: _Extent) -> str:
     before = text[max(box.start - 80, 0) : box.start]
     factor = _FACTOR.match(text, box.end)
     sign = _SIGN.search(before) if factor is not None or _FORMULA_ENDS.match(text, box.end) else None
+    if sign is not None and _EXTREME.search(before) and not sign.group(1).startswith(("-", "\\pm")):
+        sign = None  # the least n with n >= 5
     if sign is None and factor is None:
         return box.content
     sign_text = _UNBOXED.sub(r"\1", sign.group(1)) if sign is not None else ""

@@ -82,10 +82,11 @@ _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|[。।]")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|assuming|rather than|instead of|as\s+(?:required|desired|expected))\b"
-    r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)"
+    r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
+    r"|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
     rf"|\s\((?:(?:not|i\.e\.,?|that is,?|namely|the|to the|it|this) |{REMARK}|{NEARLY})[^()\n]{{0,80}}\)"
     r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=\$) of (?:the|an?|her|his|its|their|all)\b"
-    r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )"
+    r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )|\s\|\s+(?=[A-Z][a-z]+:)"
 )
 _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a clause about it
     r"(?:\\\[((?:(?!(?<!\\)\\\]).)*)\\\]|\$\$((?:(?!\$\$).)*)\$\$|\\\(((?:(?!(?<!\\)\\\)).)*)\\\))"

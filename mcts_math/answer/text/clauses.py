@@ -19,6 +19,7 @@ _CONSTANTS: Final = re.compile(
     rf"(.*?[\w}})\]])(?:(?:,? (?:where|with|and|for)|,) {_FREE}|,? ?\((?:where |with )?{_FREE}\)"
     rf"|,? (?:where|with|for) (?:(?:an?|any|some|every|all|arbitrary) )*(?:{_KINDS}|real) {_LETTERS})"
 )
+_REJECTED: Final = re.compile(r"(.*[\w})\]]) \([^()]* (?:is|are) (?:extraneous|rejected|discarded|invalid|not valid)\)")
 _IF: Final = (
     r"(?:if|for|when|where|with|whenever|provided(?: that)?|assuming|valid for)"
     r"(?: (?:all|any|every|each|real|integers?))*"
@@ -46,7 +47,7 @@ def conditioned(words: str) -> str:
         return words
     if (cases := _cases(words)) is not None:
         return cases
-    if (match := _CONSTANTS.fullmatch(words)) is not None:
+    if (match := _CONSTANTS.fullmatch(words) or _REJECTED.fullmatch(words)) is not None:
         return match[1]
     match = _ATTACHED.fullmatch(words)
     if match is None or _is_prose(match["value"]):

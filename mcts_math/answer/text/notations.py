@@ -156,7 +156,8 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         ("", r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
         # systems, sets and families
         ("", r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
-        ("ll", r"^(?:\\text ?\{ ?)?(?:[Ff]or )?[Aa]ll ?(?:real )?\}? ?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
+        ("ll", r"^(?:\\text ?\{ ?)?(?:[Ff]or )?[Aa]ll ?(?:real )?(?:numbers |values of )?\}? ?"
+         r"(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
         (r"\in",
          r",? ?\\text ?\{ ?,? ?(?:for|where|with) ?(?:all|any|every|some|each)? ?(?:real )?\} ?(?=[a-z] ?\\in)", ", "),
         ("integer",

@@ -74,7 +74,9 @@ _COMPARED: Final = {
 }
 _QUADRANTS: Final = ("1 i first 1st one", "2 ii second 2nd two", "3 iii third 3rd three", "4 iv fourth 4th four")
 _WRITTEN: Final = (
-    (r"(?:[a-z] is )?between N and N,? inclusive", r"[\1,\2]"),
+    (r"(?:[a-z] is )?between N and N,? (?:in|(ex))clusive",
+     lambda m: f"({m[1]},{m[2]})" if m[3] else f"[{m[1]},{m[2]}]"),
+    (r"([a-z]) (?:must|has to) (?:be|equal) V", r"\1=\2"),
     (r"([a-z]) (?:(?:is|does|can|could|will|must|may|should) ?(?:not|n't)|can't|won't|(?:is |can |will )?never)"
      r"(?: (?:be|equals?|equal to))* V", r"\1\\ne \2"),
     (r"N (?:out of|in|over) N", r"\1/\2"),
@@ -99,7 +101,7 @@ _WRITTEN: Final = (
     (r"(\d{1,9}) less than (\d{1,9})|T less than (?!x?\d+$)T", lambda m: f"({m[2] or m[4]})-({m[1] or m[3]})"),
     (r"(\d{1,9}/\d{1,9}) of (?:an?|the) ([a-z]+)", r"\1 \2"),
     (r"(?:the )?(?:(\w{1,6}) quadrant|quadrant (\w{1,6}))", lambda m: _quadrant(m[1] or m[2])),
-    (r"(?:the )?square root of ([\w.]{1,12})", r"\\sqrt{\1}"),
+    (r"(?:the )?(?:square|(cube)) root of ([\w.]{1,12})", lambda m: rf"\sqrt[{3 if m[1] else 2}]{{{m[2]}}}"),
     (r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax)[sd]? (?:of|by) "
      r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)", r"\2 \1"),
     (r"(?:all )?(odd|even)(?: integers| numbers)? ([a-z])|([a-z]) (?:is )?(?:an )?(odd|even)(?: number| integer)?",
@@ -109,7 +111,8 @@ _WRITTEN: Final = (
     (r"(?:all )?non-?zero (?:real numbers|reals|numbers)", r"x\\ne0"),
     (r"((?-i:[TF])(?:,? and |, ?| )(?:(?-i:[TF])(?:,? and |, ?| ))*(?-i:[TF]))",
      lambda m: m[1].translate({84: "true", 70: "false"})),
-    (r"(.{0,60}[^,]) only", r"\1"),
+    (r"(.{0,60}[^,]) only|(.{1,60}=.{1,60}) is the only (?:solution|answer|possibility|one)"
+     r"|(?:only|exactly|just) (?:(?:for|when|if|at) )?(.{1,60}=.*)", lambda m: m[1] or m[2] or m[3]),
     (r"(?:(?:[a-z] is )?either) (.{1,80} or .{1,80})", r"\1"),
     (r"(?:(?:all |any )?(?:the )?(?:(?:integer )?multiples of|[a-z] divisible by|(?:integers|numbers) divisible by)"
      r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?", r"\1k, k\\in\\mathbb{Z}"),
@@ -118,6 +121,10 @@ _WRITTEN: Final = (
     (r"(?:both |options? |choices? |answers? )+([A-Z](?:(?:, | and | or |, and |, or )[A-Z]){0,5})", r"\1"),
     (r"(?:option|choice|answer) ([A-Z]) is (?:the )?(?:correct|right)(?: one| answer| option| choice)?", r"\1"),
     (r"(\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?) by (\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?)", r"\1 \\times \2"),
+    (r"(\d{1,3}):([0-5]\d) ?(?:h|hrs?|hours?)", r"\1 hours \2 minutes"),
+    (r"(?:there (?:is|are) |there exists? )?no such [a-z]+(?: exists?)?", "no solution"),
+    (r"N degrees? below (?:zero|0)", r"-\1"),
+    (r"(?:the )?(?:line|curve|plane|circle|parabola|ellipse|hyperbola) ([\w(].*=.*)", r"\1"),
     (r"N-([a-z]+)(-year-old|-old)?", lambda m: rf"{m[1]}\text{{ {m[2]}}}" if m[2] in UNITS else m[0]),
     (r"N ((?:[a-z]+ )?[a-z]{3,20}s) (?:an?|each|every) ([a-z]{3,10})", r"\1\\text{ \2 per \3}"),
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
@@ -172,7 +179,7 @@ def listed(words: str) -> list[str] | None:
 def _names_value(subject: str, sign: str) -> bool:
     """Whether words before a colon, or before brackets, are a label: `the vertex (1, 2)`, but not `span (1, 2)`."""
     last = re.split("[ -]", subject)[-1]
-    return is_word(last) if sign.strip() else singular(last) in _PLACED
+    return _is_name(last) if sign.strip() else singular(last) in _PLACED
 
 
 def _denies(subject: str) -> bool:

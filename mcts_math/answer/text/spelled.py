@@ -125,9 +125,11 @@ def _spelled_quantity(text: str) -> Quantity | None:
 
 
 def _counted(words: list[str]) -> bool:
-    """Whether the words name what is counted (`three apples`)."""
-    last = words[-1]
-    return len(words) <= 2 and len(last) > 3 and last.endswith("s") and not {"of", "these", "this"} & set(words)
+    """Whether the words name what is counted (`three apples`, `three bolts of fabric`)."""
+    named = words[: words.index("of")] if "of" in words[1:] else words
+    last = named[-1]
+    parts = {"of", "these", "this", *PART_WORDS, *SCALE_WORDS}
+    return len(named) <= 2 and len(last) > 3 and last.endswith("s") and not parts & set(named)
 
 
 def spelled_number(text: str) -> Fraction | None:

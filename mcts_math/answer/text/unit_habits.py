@@ -11,6 +11,7 @@ from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import names
 
+_SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
 _NAME: Final = r"(?:\\(?:text|mathrm) ?\{)? ?([A-Za-z]+)"
 _POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
 _FACTOR: Final = re.compile(r"\{ ?([A-Za-z]{1,4}) ?\}(?: ?\^ ?\{?(-?\d)\}?)?")
@@ -89,6 +90,11 @@ MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]]
         ("选", r"^选项? ?择? ?([A-Z])$", r"\1"),
         ("+", r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
         (r"\$", r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
+        (r"\$", r"^(\\\$ ?-?[\d.,]+) ?([KkMB])$", lambda m: f"{m[1]} {_SCALES[m[2]]}"),
+        ("", r"(\\rupee|\bRs\.?) ?(\d{1,2}(?:,\d\d){1,4},\d{3})\b", lambda m: f"{m[1]} {m[2].replace(',', '')}"),
+        ("%", r"^\d{1,2}(?:\.\d)? ?\\?% ?(?:CI|confidence interval)(?: is)? ?[:=]? ?(?=[\[(\\])", ""),
+        (r"\circ", r"\\text ?\{ ?([^{}]{1,20}/[A-Za-z]{1,3}) ?\} ?\^ ?\{?\\circ ?\}? ?\\(?:text|mathrm) ?\{ ?C ?\}$",
+         r"\\text{ \1 celsius}"),
         ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
         (r"\Omega", r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",
          r"\\text{ \1ohm}"),

@@ -22,17 +22,24 @@ _OTHER_WORDS: Final = {
     ),
     **{word: f"not {opposite}" for word, opposite in _OPPOSITES.items()},
 }
+_FIRST: Final = 4  # turns that go before single words
 _WORD_OR_NAME: Final = re.compile(r"\w+(?:-\w+)*")
 _TURNS: Final = tuple(
     (re.compile(pattern), same)
     for pattern, same in (
         (r"\b(left|right)-(?=skew)", r"\1 "),
+        (r"\bnon-?(?=[a-z]{4})", "not "),
+        (r"\bone to one\b", "injective"),
+        (r"\b(?:(?:do|does|is|are) )?not (?:converge(?:nt)?)\b", "diverges"),
         (r"\bpositively skewed|\bright skewed|\bskewed to right", "skewed right"),
         (r"\bnegatively skewed|\bleft skewed|\bskewed to left", "skewed left"),
         (r"\b(absolutely|conditionally|uniformly|pointwise) (converges)\b", r"\2 \1"),
         (r"\b(\w+ly) not\b", r"not \1"),
+        (r"\bnot not ", ""),
         (r"\brelative (?=m[ai][xn]|extrem)", "local "),
+        (r"\bsimple (pole|root|zero)\b", r"\1 of order 1"),
         (r"\bdouble (pole|root|zero)\b", r"\1 of order 2"),
+        (r"\bright isosceles\b", "isosceles right"),
         (r"\bif and only if\b|\b(?:exactly|precisely) (?:when|if)\b", "iff"),
         (r"\b(?:first|1st) player\b|\bplayer one\b", "player 1"),
         (r"\b(?:second|2nd) player\b|\bplayer two\b", "player 2"),
@@ -62,10 +69,10 @@ class Phrase(NamedTuple):
 
 def verdict(words: str) -> str:
     """Lower-case words without articles in one wording, such as `not bounded` for `unbounded`."""
-    for pattern, same in _TURNS[:1]:
+    for pattern, same in _TURNS[:_FIRST]:
         words = pattern.sub(same, words)
     words = _WORD_OR_NAME.sub(lambda word: _OTHER_WORDS.get(word[0], word[0]), words)
-    for pattern, same in _TURNS[1:]:
+    for pattern, same in _TURNS[_FIRST:]:
         words = pattern.sub(same, words)
     return words
 
