@@ -50,8 +50,11 @@ def test_a_vote_compares_one_answer_of_each_key() -> None:
 def test_the_second_reader_works_out_derivatives_and_drops_nothing() -> None:
     with CheckerPool(num_workers=1, limit_s=30) as pool:
         assert pool.check(r"\frac{d}{dx}\sum_{k=1}^{3}x^k", "1+2x+3x^2").equal
+        assert pool.check(r"\frac{d}{dx}\sin(x^2)", r"2x\cos(x^2)").equal
         for gold, pred in (
             (r"\frac{d}{dx}\sum_{k=1}^{3}x^k", "2x+3x^2"),
+            (r"\frac{d^2}{dx^2}x^3", "3x^2"),
+            (r"\frac{d}{dx}y^2", "0"),  # y may be a function of x
             (r"\int x^2 dx", r"\frac{x^3}{3}"),  # without its constant
             (r"\frac{d}{dx}\sum_{k=1}^{3}x^k \text{ apples}", "1+2x+3x^2"),
             (r"3 \quad 4", "7"),

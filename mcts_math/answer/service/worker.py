@@ -79,7 +79,7 @@ def _is_formula(text: str) -> bool:
 def _expression(text: str) -> Any:
     """The expression, worked out; None where it can't be read, or is a formula with letters that were lost."""
     from latex2sympy2_extended import latex2sympy  # no types
-    from sympy import Expr, Integral
+    from sympy import Derivative, Expr, Integral
 
     try:
         expression = latex2sympy(text)
@@ -87,6 +87,8 @@ def _expression(text: str) -> Any:
         return None
     if not isinstance(expression, Expr) or any(len(integral.limits[0]) == 1 for integral in expression.atoms(Integral)):
         return None
+    if "partial" not in text and any(part.free_symbols - {*part.variables} for part in expression.atoms(Derivative)):
+        return None  # of what may depend on the variable
     known = {str(part) for part in expression.free_symbols | expression.atoms()}
     letters = set(re.findall("[a-zA-Z]", _COMMAND.sub(" ", text))) - _DIFFERENTIALS
     return expression.doit() if all(any(letter in name for name in known) for letter in letters) else None
