@@ -480,9 +480,12 @@ def test_too_few_open_files_are_told(most: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "limits"), [(SandboxInterpreter, replace(LIMITS, num_parents=2)), (Judge, JudgeLimits(modules=()))]
+    ("kind", "limits", "num_parents"),
+    [(SandboxInterpreter, replace(LIMITS, num_parents=2), 2), (Judge, JudgeLimits(modules=()), 1)],
 )
-def test_what_did_not_start_leaves_no_process(kind: Any, limits: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_did_not_start_leaves_no_process(
+    kind: Any, limits: Any, num_parents: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def check() -> None:
         level, real = await probe(LIMITS), parent.Parent.start
         begun: list[int] = []
@@ -495,7 +498,7 @@ def test_what_did_not_start_leaves_no_process(kind: Any, limits: Any, monkeypatc
             return await real(*args, **kwargs)
 
         monkeypatch.setattr(parent.Parent, "start", start)
-        for number in (1, 2):  # noqa: B007 - `start` reads it
+        for number in range(1, num_parents + 1):  # noqa: B007 - `start` reads it
             begun.clear()
             before = len(children())
             with pytest.raises(InterpreterError, match="no room"):
@@ -550,7 +553,7 @@ def test_who_is_cancelled_while_a_message_arrives_goes_no_further() -> None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with ours, theirs:
                 ours.setblocking(False)
-                asked = asyncio.create_task(parent.Parent._receive(ours, 10.0))
+                asked = asyncio.create_task(parent.receive(ours, 10.0))
                 await asyncio.sleep(0.01)
                 theirs.send(b"R")
                 for _ in range(num_turns):
@@ -562,7 +565,9 @@ def test_who_is_cancelled_while_a_message_arrives_goes_no_further() -> None:
     run(check())
 
 
-def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so() -> None:
+def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def run() -> None:
         level = await probe(LIMITS)
         asked = await parent.Parent.start(LIMITS, level.layers)
@@ -571,7 +576,7 @@ def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so()
             await asked.close()
             return b"", -1
 
-        asked._receive = closed_meanwhile  # type: ignore[method-assign]
+        monkeypatch.setattr(parent, "receive", closed_meanwhile)
         with pytest.raises(InterpreterError, match="closed meanwhile"):
             await asked.new_sandbox()
 
