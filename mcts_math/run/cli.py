@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from mcts_math.config import describe_config, load_config
+from mcts_math.config import describe_config, load_config, load_config_as
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
 from mcts_math.monitor import Totals
 from mcts_math.run.program import add_overrides, make_parser, parse_words, terminable
@@ -63,7 +63,8 @@ def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.Argumen
 def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str | None = None) -> int:
     """Solves the question file that the arguments name. `mode`: the method, whatever the config names."""
     args = parse_words(parser, argv)
-    config = load_config(args.custom_cfg, args.overrides, mode)
+    given = args.custom_cfg, args.overrides
+    config = load_config(*given) if mode is None else load_config_as(mode, *given)
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
     try:
