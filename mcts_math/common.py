@@ -17,7 +17,7 @@ from mcts_math.engine.table import ENGINES
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format
 from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS
-from mcts_math.settings import OBSOLETE, Integer, Real, Settings
+from mcts_math.settings import OBSOLETE, Integer, Real, Settings, suggest
 from mcts_math.values.families import REWARDS
 from mcts_math.values.spec import RewardSpec, name_of
 
@@ -185,13 +185,13 @@ class Common(Settings):
 
     @model_validator(mode="after")
     def _agree(self) -> Common:
-        for key, known in (("mode", METHODS), ("prompt_wrap", FORMATS), ("engine", ENGINES)):
-            if getattr(self, key) not in known:
-                raise ValueError(f"{key} must be one of {', '.join(known)}, not {getattr(self, key)!r}")
+        for key, known in (("mode", METHODS), ("prompt_wrap", FORMATS), ("engine", ENGINES), ("value", _VALUES)):
+            name = getattr(self, key)
+            if name is not None and name not in known:
+                meant = suggest(name, known, "")
+                raise ValueError(f"{key} must be one of {', '.join(known)}, not {name!r}{meant and f'.{meant}'}")
         if self.result_unwrap not in (None, self.prompt_wrap):
             raise ValueError(f"result_unwrap is {self.result_unwrap!r} but prompt_wrap is {self.prompt_wrap!r}")
-        if self.value not in (None, *_VALUES):
-            raise ValueError(f"value must be one of {', '.join(_VALUES)}, not {self.value!r}")
         if self.value_args and self.value not in REWARDS:
             raise ValueError(f"value_args are for a reward model: set value to {', '.join(REWARDS)}, or leave them out")
         if self.value == "none" and self.need_value_func:

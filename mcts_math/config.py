@@ -22,6 +22,7 @@ from mcts_math.settings import (
     Settings,
     describe_keys,
     describe_names,
+    is_override,
     make_settings,
     read_settings,
     suggest,
@@ -72,21 +73,31 @@ class Config(Common):
 def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: str | None = None) -> Config:
     """Reads a YAML file (None: defaults) and applies `key=value` overrides, whose values are YAML too.
 
-    `mode` is the method, whatever the file names; what the file says for its own method is then left out, and its value
-    source where this one asks for no values as it is set. Raises ConfigError for a file that can't be read, and for
-    keys that are unknown, of a wrong type or value, or contradict each other.
+    `mode` is short for the last override `mode=…`. Raises ConfigError for a file that can't be read, and for keys that
+    are unknown, of a wrong type or value, or contradict each other.
     """
-    settings, where = read_settings(path, overrides)
-    given = {override.partition("=")[0] for override in overrides}
-    settings = without_nulls(settings, filter(_is_key, given))
-    if mode is not None and mode != settings.get("mode", Common.model_fields["mode"].default):
-        kept = {k: v for k, v in settings.items() if k in given or not methods_that_know(k)}
+    settings, where = _read(path, overrides if mode is None else [*overrides, f"mode={mode}"])
+    return make_config(settings, where)
+
+
+def load_config_as(mode: str, path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
+    """`load_config` for a program that is one method, whatever the file names: what the file says for another one is
+    left out, and its value source where this one asks for no values as it is set."""
+    settings, where = _read(path, overrides)
+    if mode != settings.get("mode", Common.model_fields["mode"].default):
+        kept = {k: v for k, v in settings.items() if is_override(k, where) or not methods_that_know(k)}
         own = {k: v for k, v in kept.items() if k in METHODS[mode].options.model_fields}
         if not METHODS[mode].uses_values(make_settings(METHODS[mode].options, own, where)):
             idle = ("value", "value_args", "need_value_func")
-            kept = {k: v for k, v in kept.items() if k in given or k not in idle}
+            kept = {k: v for k, v in kept.items() if is_override(k, where) or k not in idle}
         settings = kept | {"mode": mode}
     return make_config(settings, where)
+
+
+def _read(path: str | Path | None, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """`read_settings`, where null in an override stands for the default."""
+    settings, where = read_settings(path, overrides)
+    return without_nulls(settings, [key for key in settings if _is_key(key) and is_override(key, where)]), where
 
 
 def _is_key(key: str) -> bool:
@@ -114,24 +125,28 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
 def describe_config(words: Sequence[str] = ()) -> str:
     """Keys with their defaults, for help texts.
 
-    Of the command line's `words`, `mode=NAME` asks for the keys of that method, `value=NAME` for those of that reward
-    model, `all` in place of a name for all. Without these: the common keys, and which names there are.
+    Of the command line's `words`, `mode=NAME` (or the name alone) asks for the keys of that method, `value=NAME` for
+    those of that reward model, `all` in place of a name for all. Without these: the common keys, and which names there
+    are; so too, and it is told, where there is no such name.
     """
     asked = dict(word.split("=", 1) for word in words if word.startswith(("mode=", "value=")))
-    parts = []
+    asked.update(("mode", word) for word in words if word in METHODS)
+    parts, told = list[str](), list[str]()
     for name, method in METHODS.items():
         if asked.get("mode") in (name, "all"):
             parts.append(describe_keys(method.options, f"keys of mode: {name} ({method.title}: {method.summary})"))
     for name, spec in REWARDS.items():
         if asked.get("value") in (name, "all"):
             parts.append(describe_keys(spec.options, f"keys of value_args for value: {name} ({spec.summary})"))
+    for key, names in (("mode", [*METHODS, "all"]), ("value", ["none", "head", *REWARDS, "all"])):
+        if (name := asked.get(key, "all")) not in names:
+            told.append(f"There is no {key} {name!r}.{suggest(name, names, '')}")
     more = {
         "a method has keys of its own: --help mode=NAME; the methods:": {n: m.summary for n, m in METHODS.items()},
         "a reward model has value_args of its own: --help value=NAME": {n: s.summary for n, s in REWARDS.items()},
     }
-    return "\n\n".join(
-        parts or [describe_keys(Common), *(describe_names(title, names) for title, names in more.items())]
-    )
+    common = [describe_keys(Common), *(describe_names(title, names) for title, names in more.items())]
+    return "\n\n".join([*(parts or common), *told])
 
 
 def _own_keys(settings: Mapping[str, Any], mode: str, where: Mapping[str, str]) -> dict[str, Any]:
@@ -140,19 +155,17 @@ def _own_keys(settings: Mapping[str, Any], mode: str, where: Mapping[str, str]) 
     others = {
         k: v for k, v in settings.items() if k not in mine and k not in Common.model_fields and not _is_idle(k, v)
     }
-    told = []
     for key in others:
-        source, able = where.get(key, "config"), methods_that_know(key)
-        if not able:
+        if not methods_that_know(key):
             advice = f"Run with --help for the common keys, with --help mode={mode} for those of the method."
             meant = suggest(str(key), [*Common.model_fields, *mine], advice)
-            raise ConfigError(f"{source}: unknown key {key!r}.{meant}")
-        told.append(f"{source}: mode {mode} has no key {key!r}; it is one of {', '.join(able)}.")
-    if told:
-        nulls = " ".join(f"{key}=null" for key in others)
-        raise ConfigError(
-            "\n".join([*told, f"Leave out what the method lacks; behind a file that has it, write {nulls}."])
-        )
+            raise ConfigError(f"{where.get(key, 'config')}: unknown key {key!r}.{meant}")
+    if others:
+        sources = " and ".join(dict.fromkeys(where.get(key, "config") for key in others))
+        able = ", ".join(f"{key} (a key of {', '.join(methods_that_know(key))})" for key in others)
+        nulls = " ".join(f"{key}=null" for key in others if key in where and not is_override(key, where))
+        advice = f"Write {nulls} behind the file, or choose" if nulls else "Leave that out, or choose"
+        raise ConfigError(f"{sources}: mode {mode} does not take {able}. {advice} another mode.")
     return {key: value for key, value in settings.items() if key in mine}
 
 
@@ -169,7 +182,10 @@ def _check_method(common: Common, options: Settings, where: Mapping[str, str]) -
     if common.value_source != "none" and not method.uses_values(options):
         raise ConfigError(f"{source}: mode {mode} asks for no values as it is set: leave out value.")
     if method.needs_token_beams and common.temperature > 0:
-        raise ConfigError(f"{source}: mode {mode} draws no numbers: set temperature to 0.")
+        given = common.temperature
+        raise ConfigError(
+            f"{source}: mode {mode} looks for the likeliest tokens and draws none: set temperature=0, not {given}."
+        )
     require(common.engine, "value: head", gives_values=common.value_source == "head")
     require(common.engine, f"mode {mode}", adapts=method.adapter is not None, token_beams=method.needs_token_beams)
     require(common.engine, f"mode {mode} as it is set", tells_certainty=method.needs_certainty(options))

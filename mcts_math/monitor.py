@@ -26,6 +26,7 @@ class Totals:
     judged: int = 0
     correct: int = 0
     errors: int = 0
+    unfinished: int = 0  # without an answer, whose search ended by itself with steps that could go on
     stopped: Counter[str] = field(default_factory=Counter)  # by what cut them short
     tokens: int = 0
     first_error: str = ""
@@ -37,6 +38,8 @@ class Totals:
         self.answered += bool(solved.tree.solutions) and not solved.error
         self.judged += solved.tree.task.can_be_judged or solved.tree.correct is not None
         self.correct += solved.tree.correct is True
+        if not (solved.tree.solutions or solved.tree.stopped or solved.error):
+            self.unfinished += any(not node.terminal and not node.children for node in solved.tree.nodes)
         if solved.tree.stopped:
             self.stopped[solved.tree.stopped] += 1
         self.tokens += solved.cost.tokens

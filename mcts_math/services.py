@@ -59,7 +59,10 @@ def has_values(config: Config, value_model: ValueModel | None) -> bool:
     if value_model is not None and not config.method.uses_values(config.options):
         raise ConfigError(f"mode {config.mode} asks for no values as it is set: leave out value_model.")
     if config.method.needs_values(config.options) and not there:
-        raise ConfigError(f"mode {config.mode} needs values as it is set: set value, or pass a value_model.")
+        raise ConfigError(
+            f"mode {config.mode} needs values as it is set: set value=head, where the checkpoint has a head, or a "
+            "reward model such as value=prm 'value_args={model: …}' (docs/values.md); from Python, value_model=… too."
+        )
     return there
 
 

@@ -7,7 +7,9 @@ wrong type are errors that name file and key.
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
@@ -49,6 +51,22 @@ Model = TypeVar("Model", bound=BaseModel)
 _OVERRIDE: Final = "override"
 OBSOLETE: Final = "obsolete"
 """Description of a key that is accepted and not obeyed."""
+_ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
+    "max_tokens": ("max_new_tokens", "max_completion_tokens", "max_output_tokens", "max_gen_tokens"),
+    "model_dir": ("model", "model_name", "model_path", "model_name_or_path", "checkpoint"),
+    "seed": ("random_seed", "rng_seed"),
+    "stop": ("stop_sequences", "stop_strings", "stop_words"),
+    "iterations": ("num_simulations", "n_simulations", "simulations", "num_iterations", "n_iterations", "rollouts"),
+    "step_beam_width": ("num_beams", "beam_width", "beam_size"),
+    "trials": ("n", "num_samples", "n_samples", "num_return_sequences", "num_attempts"),
+    "n_generate_sample": ("n", "num_samples", "n_samples", "num_return_sequences"),
+    "chat_template_kwargs": ("enable_thinking",),
+    "engine_args": ("dtype", "device", "max_model_len", "tensor_parallel_size", "gpu_memory_utilization"),
+    "learning_rate": ("lr",),
+    "epochs": ("num_train_epochs", "num_epochs"),
+    "micro_batch_size": ("per_device_train_batch_size",),
+}
+"""Names that other toolkits have for our keys. Of two keys for one name the first that is known is meant."""
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
@@ -60,19 +78,27 @@ def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> tup
     settings = {} if path is None else _read_yaml(Path(path))
     where = dict.fromkeys(settings, str(path))
     for override in overrides:
-        key, equals, text = override.partition("=")
+        key, equals, text = (part.strip() for part in override.partition("="))
         if not equals or not key:
-            raise ConfigError(f"override {override!r}: write it as key=value, for example temperature=0.6.")
-        settings[key] = _parse(text, f"override {override!r}: the value") if text else ""
-        where[key] = f"{_OVERRIDE} {override}"
+            raise ConfigError(
+                f"override {override!r}: write {key or 'key'}=VALUE as one word, without spaces around the sign."
+            )
+        quotes = f" Quote a list or a mapping for the shell: '{key}={text[:1]}…'." if text[:1] in ("[", "{") else ""
+        settings[key] = _parse(text, f"override {override!r}: the value", quotes) if text else ""
+        where[key] = f"{_OVERRIDE} {key}={text}"
     return settings, where
+
+
+def is_override(key: str, where: Mapping[str, str]) -> bool:
+    """Whether a key's source is an override, not a file."""
+    return where.get(key, "").startswith(f"{_OVERRIDE} {key}=")
 
 
 def load_settings(model: type[Model], path: str | Path | None, overrides: Sequence[str] = ()) -> Model:
     """Reads a YAML file into a model, with `key=value` overrides. Raises ConfigError where a file, key, type or value
     is wrong."""
     settings, where = read_settings(path, overrides)
-    given = [key for key in settings if where[key].startswith(_OVERRIDE) and key in model.model_fields]
+    given = [key for key in model.model_fields if is_override(key, where)]
     return make_settings(model, without_nulls(settings, given), where)
 
 
@@ -98,8 +124,10 @@ def make_settings(model: type[Model], settings: Mapping[str, Any], where: Mappin
 
 def suggest(name: str, known: Iterable[str], otherwise: str = "Run with --help for all keys.") -> str:
     """What a user may have meant, or where that can't be told another advice: a sentence with a space before it."""
-    near = difflib.get_close_matches(name, list(known), 1, 0.5)
-    return f" Did you mean {near[0]!r}?" if near else f" {otherwise}"
+    known = list(known)
+    same = [key for key, names in _ELSEWHERE.items() if key in known and name in names]
+    near = same or difflib.get_close_matches(name, known, 1, 0.5)
+    return f" Did you mean {near[0]!r}?" if near else f" {otherwise}".rstrip()
 
 
 def describe_keys(
@@ -157,9 +185,24 @@ def _explain(item: Any, where: Mapping[str, str]) -> str:
     """A problem, and where its keys stand: those that it names, where it is of several."""
     problem = explain(item)
     if item["loc"]:
-        return f"{where.get(str(item['loc'][0]), 'config')}: {problem}."
+        key = str(item["loc"][0])
+        spelling = _spell(key, item["type"], item["input"], is_override(key, where)) if len(item["loc"]) == 1 else ""
+        return f"{where.get(key, 'config')}: {problem}.{spelling}"
     named = {source for key, source in where.items() if re.search(rf"\b{re.escape(str(key))}\b", problem)}
-    return f"{' and '.join(sorted(named or where.values())) or 'config'}: {problem}."
+    return (
+        f"{' and '.join(sorted(named or where.values())) or 'config'}: {problem}{'' if problem.endswith('?') else '.'}"
+    )
+
+
+def _spell(key: str, fault: str, found: Any, is_word: bool) -> str:
+    """How to write a list or a mapping where something else stands: a sentence with a space before it, or ""."""
+    if fault == "list_type" and isinstance(found, (str, int, float)):
+        value = json.dumps([found], ensure_ascii=False)  # which is YAML too
+    elif fault in ("list_type", "dict_type"):
+        value = "[…]" if fault == "list_type" else "{NAME: VALUE}"
+    else:
+        return ""
+    return f" Write {shlex.quote(f'{key}={value}') if is_word else f'{key}: {value}'}"
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -179,12 +222,12 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[An
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
-def _parse(text: str, what: str) -> Any:
+def _parse(text: str, what: str, remedy: str = "") -> Any:
     try:
         return yaml.load(text, _UniqueKeyLoader)
     # PyYAML's constructors raise other errors of their own, as for `seed: 2024-99-99`, which it takes for a date.
     except (yaml.YAMLError, RecursionError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{what} is not valid YAML: {_problem(error)}.") from error
+        raise ConfigError(f"{what} is not valid YAML: {_problem(error)}.{remedy}") from error
 
 
 def _problem(error: Exception) -> str:
@@ -197,9 +240,19 @@ def _problem(error: Exception) -> str:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file.{_suggest_file(path)}")
     data = _parse(read_text(path, "Give YAML in UTF-8, as the configs in configs/.", ConfigError), str(path))
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected `key: value` lines, found {type(data).__name__}.")
     return data
+
+
+def _suggest_file(path: Path) -> str:
+    """The configs of about the same name that come with the project, or where they are."""
+    shipped = sorted(Path("configs").rglob("*.yaml"))
+    near = difflib.get_close_matches(path.stem, [file.stem for file in shipped], 1)
+    meant = " or ".join(str(file) for file in shipped if file.stem in near)
+    return f" Did you mean {meant}?" if meant else " The project's own configs are in its folder configs/."

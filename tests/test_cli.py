@@ -122,13 +122,15 @@ def test_a_misspelt_option_is_no_config_key(capsys: pytest.CaptureFixture[str], 
     assert capsys.readouterr().err.endswith(f"unrecognized arguments: {word}. Did you mean {near}?\n")
 
 
-@pytest.mark.parametrize(("word", "way"), [("--temperature=1", "temperature=1"), ("--top_p", "top_p=VALUE")])
+@pytest.mark.parametrize(
+    ("word", "way"), [("--temperature=1", "temperature=1"), ("--top_p", "top_p=VALUE"), ("--top_p .5", "top_p=.5")]
+)
 def test_a_key_that_is_written_as_an_option_is_told_how(
     capsys: pytest.CaptureFixture[str], word: str, way: str
 ) -> None:
     with pytest.raises(SystemExit):
-        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--qaf", "q.jsonl", word])
-    assert capsys.readouterr().err.endswith(f"{word}. A config key is written without dashes: {way}\n")
+        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--qaf", "q.jsonl", *word.split()])
+    assert capsys.readouterr().err.endswith(f"{word.split()[0]}. A config key is written without dashes: {way}\n")
 
 
 def test_an_interrupt_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,7 +231,7 @@ def test_names_and_variants(compare: ModuleType, repo: Path) -> None:
         (["--greedy", "PATH", "--exclude", "e.json", "--cfgs", "PATH"], "leave out exclude"),
         (["--seeds", "1", "1", "--cfgs", "PATH"], "seeds must differ"),
         (["--cfgs", "a b=PATH@trials=2", "a_b=PATH@trials=3"], "two of them would write a_b.seed42.jsonl"),
-        (["--cfgs", "PATH", "n=PATH@step_beam_width=2"], "best_of_n has no key 'step_beam_width'"),
+        (["--cfgs", "PATH", "n=PATH@step_beam_width=2"], "best_of_n does not take step_beam_width"),
     ],
 )
 def test_what_is_refused(compare: ModuleType, repo: Path, words: list[str], message: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcts_math.common import OBSOLETE_KEYS, Common
-from mcts_math.config import Config, describe_config, load_config, make_config
+from mcts_math.config import Config, describe_config, load_config, load_config_as, make_config
 from mcts_math.errors import ConfigError
 from mcts_math.formats import StepFormat
 from mcts_math.methods import METHODS
@@ -89,7 +89,7 @@ def test_each_method_knows_its_own_keys_and_no_others(mode: str) -> None:
     for other in METHODS.values():
         for key, value in other.options().model_dump().items():
             if key not in own.model_fields and not isinstance(value, bool):
-                with pytest.raises(ConfigError, match=f"mode {mode} has no key '{key}'; it is one of"):
+                with pytest.raises(ConfigError, match=f"mode {mode} does not take {key} .a key of"):
                     make_config({"mode": mode, key: 7} | sampling)
 
 
@@ -118,11 +118,11 @@ def test_a_value_that_yaml_cannot_make_is_an_error_in_one_line_of_ours(tmp_path:
 
 def test_a_method_that_replaces_the_files_own_takes_over_no_key_of_it(repo: Path) -> None:
     for path in sorted((repo / "configs").glob("*.yaml")):
-        config = load_config(path, [], "react")
+        config = load_config_as("react", path)
         assert (config.mode, config.value_source) == ("react", "none"), path
-    assert load_config(repo / "configs/sbs_sft.yaml", [], "mcts").value_source == "head"
+    assert load_config_as("mcts", repo / "configs/sbs_sft.yaml").value_source == "head"
     with pytest.raises(ConfigError, match=r"override need_value_func=true.*leave out value"):
-        load_config(repo / "configs/sbs_sft.yaml", ["need_value_func=true"], "react")
+        load_config_as("react", repo / "configs/sbs_sft.yaml", ["need_value_func=true"])
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,23 @@ def test_what_a_merge_key_of_yaml_brings_may_be_changed(tmp_path: Path) -> None:
 
 
 def test_a_forced_mode_leaves_the_keys_of_the_files_own_method(repo: Path) -> None:
-    config = load_config(
-        repo / "configs" / "sbs_sft.yaml", ["temperature=0.0", "value=none", "need_value_func=false"], "react"
+    config = load_config_as(
+        "react", repo / "configs" / "sbs_sft.yaml", ["temperature=0.0", "value=none", "need_value_func=false"]
     )
     assert (config.mode, config.max_depth, config.prompt_wrap) == ("react", 10, "react_sft")
-    assert load_config(repo / "configs" / "react_sft.yaml", [], "react") == load_config(
-        repo / "configs" / "react_sft.yaml"
-    )
+    path = repo / "configs" / "react_sft.yaml"
+    assert load_config_as("react", path) == load_config(path, mode="react") == load_config(path)
+
+
+def test_a_mode_of_python_is_that_of_an_override(repo: Path) -> None:
+    path = repo / "configs" / "sbs_sft.yaml"
+    told = []
+    for words, mode in ((["mode=react"], None), ([], "react")):
+        with pytest.raises(ConfigError) as refused:
+            load_config(path, words, mode)
+        told.append(str(refused.value))
+    assert told[0] == told[1]
+    assert load_config(path, ["mode=dvts"]) == load_config(path, mode="dvts")
 
 
 def test_values_have_one_source() -> None:
@@ -199,9 +209,9 @@ def test_null_takes_a_key_of_the_file_away(tmp_path: Path) -> None:
     """So another method can be tried behind a file that has keys of its own."""
     path = tmp_path / "c.yaml"
     path.write_text("mode: sbs\nneed_value_func: true\nstep_beam_width: 2\n")
-    with pytest.raises(ConfigError, match=r"(?s)no key 'step_beam_width'.*'prune'.* step_beam_width=null prune=null"):
+    with pytest.raises(ConfigError, match=r"not take step_beam_width .*, prune .*Write step_beam_width=null behind"):
         load_config(path, ["mode=rebase", "prune=true"])
-    with pytest.raises(ConfigError, match=r"(?s)mode rebase has no key .step_beam_width.*step_beam_width=null"):
+    with pytest.raises(ConfigError, match=r"c\.yaml: mode rebase does not take step_beam_width .*step_beam_width=null"):
         load_config(path, ["mode=rebase"])
     for _ in range(2):  # said once more, or of a key that the file lacks, it means the same
         assert load_config(path, ["mode=rebase", "step_beam_width=null", "top_p=null", "top_p=null"]).mode == "rebase"
@@ -234,8 +244,17 @@ def test_null_takes_a_key_of_the_file_away(tmp_path: Path) -> None:
         ("batch_size=0", "batch_size must be at least 1"),
         ("top_k=0", "top_k must be at least 1"),
         ("result_unwrap=react_sft", "result_unwrap is 'react_sft' but prompt_wrap is 'react'"),
-        ("seed", "write it as key=value"),
-        ("seed={", "not valid YAML"),
+        ("seed", "write seed=VALUE as one word"),
+        ("seed={", "not valid YAML: while parsing a flow node, expected the node content, but found '<stream end>'"),
+        ("engine_args={dtype:", "Quote a list or a mapping for the shell: 'engine_args={…'"),
+        ("engine_args=3", "not 3. Write 'engine_args={NAME: VALUE}'"),
+        ("stop=X", """not 'X'. Write 'stop=["X"]'"""),
+        ("mode=mtcs", "not 'mtcs'. Did you mean 'mcts'?"),
+        ("value=pmr", "not 'pmr'. Did you mean 'prm'?"),
+        ("mode=token_beam", "set temperature=0, not 0.7"),
+        ("max_new_tokens=9", "Did you mean 'max_tokens'?"),
+        ("model=x", "Did you mean 'model_dir'?"),
+        ("n=4", "Did you mean 'n_generate_sample'?"),
     ],
 )
 def test_bad_settings_are_named(override: str, message: str) -> None:
@@ -262,6 +281,32 @@ def test_the_file_is_named(tmp_path: Path) -> None:
     assert load_config(path).mode == "mcts"
 
 
+def test_the_name_of_a_config_that_is_not_there_finds_those_like_it(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repo)
+    for name, meant in (("mcts_sf", "Did you mean configs/mcts_sft.yaml?"), ("xyzzy", "in its folder configs/.")):
+        with pytest.raises(ConfigError, match=re.escape(f"{name}: no such file. ") + ".*" + re.escape(meant)):
+            load_config(name)
+
+
+def test_words_with_spaces_around_the_sign(tmp_path: Path) -> None:
+    path = tmp_path / "override"  # a file of that name is none
+    path.write_text("temperature: 1\n")
+    assert load_config(path, ["temperature = null", "mode= react"]).temperature == 0.7
+    with pytest.raises(ConfigError, match="write temperature=VALUE as one word, without spaces"):
+        load_config(path, ["temperature", "=", "1"])
+
+
+def test_keys_that_a_method_lacks_are_told_in_one_line() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_config(None, ["mode=rebase", "c_puct=3", "iterations=2"])
+    assert str(refused.value) == (
+        "override c_puct=3 and override iterations=2: mode rebase does not take c_puct (a key of mcts), iterations "
+        "(a key of mcts, ab_mcts_steps). Leave that out, or choose another mode."
+    )
+
+
 def test_obsolete_keys_are_reported_only_where_given() -> None:
     assert load_config(None, ["swap_space=12", "best_of=1"]).obsolete_given() == ["swap_space", "best_of"]
     assert Config().obsolete_given() == []
@@ -283,6 +328,8 @@ def test_help_explains_a_method_and_a_reward_model_on_request() -> None:
     text = describe_config(["--help", "mode=rebase", "temperature=1"])
     assert text.startswith("keys of mode: rebase (")
     assert "max_tokens" not in text
+    assert describe_config(["--help", "rebase"]) == describe_config(["mode=rebase"])
+    assert describe_config(["mode=mtcs"]).endswith("There is no mode 'mtcs'. Did you mean 'mcts'?")
     assert "for value: prm" in describe_config(["value=prm", "mode=sbs"])
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted import Behaviour, RandomPolicy
-from stand_ins import EchoInterpreter, EqualChecker
+from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
+from stand_ins import EchoInterpreter, EqualChecker, code, grow_tree
 from tqdm import tqdm
 
 from mcts_math.config import make_config
@@ -22,6 +22,7 @@ from mcts_math.run.progress import Progress, describe, describe_short
 from mcts_math.run.results import require_other_file
 from mcts_math.run.run import show, solve_file
 from mcts_math.scheduler import Solved
+from mcts_math.search.expansion import CONTEXT_LENGTH
 from mcts_math.step import Outcome, Step
 from mcts_math.tasks import Task
 from mcts_math.tree import new_tree
@@ -55,7 +56,32 @@ def test_the_last_lines_tell_what_has_no_answer_and_what_was_cut_by_what(tmp_pat
         tree.solutions = [0] if number >= 2 else []
         totals.add(Solved(tree, Cost(), error))
     told = summarise(totals, tmp_path / "x.jsonl")
-    assert "\nwithout an answer: 2\ncut short: 2 by max_run_tokens (" in told
+    assert "\nwithout an answer: 2\ncut short: 2 by max_run_tokens (raise max_run_tokens, or set 0 for none; " in told
+    tree.stopped = CONTEXT_LENGTH
+    totals.add(Solved(tree, Cost()))
+    told = summarise(totals, tmp_path / "x.jsonl")
+    assert "1 by context_length (raise max_run_tokens, or set 0 for none; a context is the model's own: lower " in told
+
+
+def test_the_last_lines_tell_of_searches_that_ended_before_any_way_did(tmp_path: Path) -> None:
+    tree = grow_tree(
+        {"mode": "mcts", "n_generate_sample": 2}, ScriptedPolicy(lambda request: scripted(code("x"), code("y")))
+    )
+    totals = Totals()
+    totals.add(Solved(tree, Cost()))
+    told = summarise(totals, tmp_path / "x.jsonl")
+    assert "without an answer: 1 (1 of them had steps to go on from: raise iterations or max_depth)\n" in told
+
+
+@pytest.mark.parametrize("mode", [{"mode": "mcts"}, {}])
+def test_a_method_that_nobody_named_is_told(tmp_path: Path, mode: dict[str, str]) -> None:
+    (tmp_path / "q.jsonl").write_text('{"question": "Q", "answer": "1"}\n')
+    notes: list[str] = []
+    solve_file(
+        make_config({"prompt_wrap": "react_sft"} | mode), tmp_path / "q.jsonl", tmp_path / "out.jsonl",
+        report=notes.append, policy=RandomPolicy(1, Behaviour()), interpreter=EchoInterpreter(), checker=EqualChecker(),
+    )  # fmt: skip
+    assert any("mode is not set: it is mcts" in note for note in notes) is not bool(mode)
 
 
 def test_a_resumed_run_with_nothing_to_do_has_no_figures(tmp_path: Path) -> None:

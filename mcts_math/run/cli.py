@@ -13,11 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from mcts_math.config import describe_config, load_config
+from mcts_math.config import describe_config, load_config, load_config_as
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
 from mcts_math.monitor import Totals
 from mcts_math.run.program import add_overrides, make_parser, parse_words, terminable
 from mcts_math.run.run import default_output, solve_file
+from mcts_math.search.expansion import CONTEXT_LENGTH
 from mcts_math.tasks import BENCHMARKS
 from mcts_math.view.serve import PORT, dashboard
 
@@ -63,7 +64,8 @@ def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.Argumen
 def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str | None = None) -> int:
     """Solves the question file that the arguments name. `mode`: the method, whatever the config names."""
     args = parse_words(parser, argv)
-    config = load_config(args.custom_cfg, args.overrides, mode)
+    given = args.custom_cfg, args.overrides
+    config = load_config(*given) if mode is None else load_config_as(mode, *given)
     output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
     try:
@@ -112,10 +114,18 @@ def summarise(totals: Totals, output: Path) -> str:
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
     lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"]
     if totals.answered + totals.errors < totals.questions:
-        lines.append(f"without an answer: {totals.questions - totals.errors - totals.answered}")
+        open_ends = f" ({totals.unfinished} of them had steps to go on from: raise iterations or max_depth)"
+        missing = totals.questions - totals.errors - totals.answered
+        lines.append(f"without an answer: {missing}{open_ends if totals.unfinished else ''}")
     if totals.stopped:
         reasons = ", ".join(f"{number} by {reason}" for reason, number in totals.stopped.most_common())
-        lines.append(f"cut short: {reasons} (raise a limit of the config, 0 for none; see `stopped` in the results)")
+        limits = ", ".join(reason for reason in totals.stopped if reason != CONTEXT_LENGTH)
+        advice = [f"raise {limits}, or set 0 for none"] if limits else []
+        if CONTEXT_LENGTH in totals.stopped:
+            advice.append(
+                "a context is the model's own: lower max_depth or max_tokens, or take a model of a longer one"
+            )
+        lines.append(f"cut short: {reasons} ({'; '.join(advice)}; see `stopped` in the results)")
     if totals.errors:
         lines.append(f"{totals.errors} failed and will be tried again with --resume; the first: {totals.first_error}")
     return "\n".join([*lines, f"results: {output}"])

@@ -11,6 +11,7 @@ import difflib
 import errno
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -49,7 +50,10 @@ def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpars
     args, unknown = parser.parse_known_intermixed_args(argv)
     if unknown:
         key, equals, value = unknown[0].lstrip("-").partition("=")
-        way = f"A config key is written without dashes: {key}={value if equals else 'VALUE'}"
+        after = argv[argv.index(unknown[0]) + 1 :][:1] if unknown[0] in argv else []
+        if not equals and after and not after[0].startswith("--") and "=" not in after[0]:
+            value = after[0]
+        way = f"A config key is written without dashes: {key}={shlex.quote(value) if value else 'VALUE'}"
         options = re.findall(r"--\w+", parser.format_usage())
         near = difflib.get_close_matches(f"--{key}", options, n=1, cutoff=0.75)
         advice = f"Did you mean {near[0]}?" if near else way

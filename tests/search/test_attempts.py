@@ -335,8 +335,8 @@ def test_a_step_that_beams_share_costs_once() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"mode": "fttt", "stop_at_success": False}, "has no key 'stop_at_success'"),
-        ({"mode": "revision", "stop_at_success": False}, "has no key 'stop_at_success'"),
+        ({"mode": "fttt", "stop_at_success": False}, "does not take stop_at_success"),
+        ({"mode": "revision", "stop_at_success": False}, "does not take stop_at_success"),
         ({"mode": "token_beam"}, "temperature"),
         ({"mode": "best_of_n", "self_reflection": True}, "self_reflection"),
         ({"mode": "best_of_n", "remove_duplicate": True}, "remove_duplicate"),

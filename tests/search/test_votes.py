@@ -11,7 +11,7 @@ import pytest
 from scripted import ScriptedPolicy, scripted
 from stand_ins import EchoInterpreter, EqualChecker, code, final, grow_tree, solve_one
 
-from mcts_math.config import load_config, make_config
+from mcts_math.config import load_config_as, make_config
 from mcts_math.errors import ConfigError, EngineError
 from mcts_math.requests import Check, Evaluate, Evaluation, Generate, Generation
 from mcts_math.search.selection import COMPARE
@@ -189,16 +189,16 @@ def test_contradictions_are_refused(settings: dict[str, Any], said: str) -> None
     [{"mode": "selection"}, {"mode": "self_consistency", "vote_weight": "value"}, {"mode": "sbs", "lookahead": 1}],
 )
 def test_what_needs_values_says_so(keys: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="needs values as it is set"):
+    with pytest.raises(ConfigError, match="needs values as it is set: set value=head"):
         grow_tree(keys, Texts())
 
 
 def test_a_file_that_has_values_serves_modes_that_ask_for_none(tmp_path: Any) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("mode: sbs\nvalue: head\n")
-    assert load_config(path, mode="self_consistency").value_source == "none"
-    assert load_config(path, ["vote_weight=value"], mode="self_consistency").value_source == "head"
-    assert load_config(path, mode="selection").value_source == "head"
+    assert load_config_as("self_consistency", path).value_source == "none"
+    assert load_config_as("self_consistency", path, ["vote_weight=value"]).value_source == "head"
+    assert load_config_as("selection", path).value_source == "head"
 
 
 def choose(*texts: str, trials: int, **keys: Any) -> tuple[Tree, Texts]:
