@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import platform
 import sys
 import time
 from dataclasses import replace
@@ -206,3 +207,30 @@ def test_the_interpreter_s_attacks_change_nothing(place: str, tmp_path_factory: 
     assert [a.name for a, j in zip(suite, judgements, strict=True) if j.passed] == []
     assert {k for k, v in runner.host_state(folder).items() if v != before[k]} == set()
     assert set(runner.descendants()) <= processes
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of system calls are those of x86-64")
+def test_the_code_s_process_reaches_nothing_of_the_tests_process(ask: Ask) -> None:
+    """The two share a sandbox: what names a process, a file or a socket of another one must fail there."""
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def calls():
+    for pid in [p for p in range(1, 40) if p != os.getpid()]:
+        for number, *args in ((62, pid, 9), (62, -pid, 9), (200, pid, 9), (234, pid, pid, 9), (101, 16, pid, 0, 0), (310, pid, 0, 0, 0, 0, 0),
+                              (434, pid, 0), (312, pid, os.getpid(), 0, 0, 0), (141, 0, pid, 10), (302, pid, 9, 0, 0), (203, pid, 0, 0),
+                              (61, pid, 0, 1, 0), (109, pid, os.getpid())):
+            if libc.syscall(number, *map(ctypes.c_long, args)) >= 0:
+                yield number, pid
+def places():
+    for place in ("/scratch", "..", "/proc", "/dev/shm", "/tmp"):
+        try:
+            yield from os.listdir(place)
+        except OSError:
+            pass
+def f(x):
+    return [*calls(), *places()]
+"""
+    problem = Problem("", "for _ in range(3):\n    assert f(1) == []", "f")
+    (judgement,) = ask((problem, f"```python\n{code}\n```"))
+    assert judgement.passed, judgement
