@@ -26,6 +26,7 @@ MAX_STRETCH = 10
 _CHUNK = 1 << 14
 _LOOK_S = 0.04  # a core fills some 50 MB meanwhile; a look takes 50 µs for each cell
 _SMALL_BYTES = 16 << 20  # what holds less is not worth stopping
+_NUM_CORES = os.cpu_count() or 1
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _CROWDED = "the question's other cells leave no room for temporary files"
 
@@ -116,7 +117,7 @@ class CellRun:
     @property
     def has_used_its_cpu(self) -> bool:
         """Whether it may have ended by the limit of CPU seconds, for all that is known since the last look."""
-        return self._cpu_s + time.monotonic() - self._looked >= self._max_cpu_s
+        return self._cpu_s + _NUM_CORES * (time.monotonic() - self._looked) >= self._max_cpu_s
 
     def stop(self, reason: Exception) -> None:
         """Lets `done` raise, if there is no result yet."""

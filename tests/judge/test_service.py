@@ -78,7 +78,7 @@ def service(repo: Path, workers: int = 1, **settings: object) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def address(repo: Path) -> Iterator[str]:
-    with service(repo, TIMEOUT_S=3, MAX_IN_FLIGHT=4, MAX_RUNNING=2, MAX_BODY_KB=64) as found:
+    with service(repo, TIMEOUT_S=1, MAX_IN_FLIGHT=4, MAX_RUNNING=2, MAX_BODY_KB=64) as found:
         yield found
 
 
