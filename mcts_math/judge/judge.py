@@ -23,7 +23,7 @@ from mcts_math.judge.code import readings
 from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem
 from mcts_math.judge.sandbox import CELLS, WARM_UP, Examined, Lost
 
-_MAX_TRIES = 3
+_MAX_TRIES, _PAUSE_S = 3, 0.3
 
 
 def _default_running() -> int:
@@ -173,6 +173,7 @@ class Judge:
     async def _judge(self, problem: Problem, request: bytes) -> Judgement:
         num_cells = 1 if problem.isolation == ONE_PROCESS else 2
         for attempt in range(1, _MAX_TRIES + 1):
+            await asyncio.sleep((attempt - 1) * _PAUSE_S)  # others end meanwhile, if the machine has no room
             sandbox = Examined(await self._start(), num_cells)
             try:
                 said = await sandbox.run(request, self.limits.time_for(problem))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mcts_math.interpreter.cell_run import HELLO_TIMEOUT_S, MAX_STRETCH, starved_seconds
-from mcts_math.interpreter.parent import Connection, Parent, receive
+from mcts_math.interpreter.losses import MachineBusyError
+from mcts_math.interpreter.parent import Connection, Parent, no_room, receive
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.fork import SOCKET_FD
 from mcts_math.judge.problem import Judgement
@@ -97,15 +99,15 @@ class Examined:
 
         Raises:
             Lost: the sandbox died under it, or could not be ordered.
-            InterpreterError: the kernel refuses a sandbox.
+            InterpreterError: the kernel refuses a sandbox; MachineBusyError, a process.
         """
         connection = self._connection = await self._parent.new_sandbox()
         try:
             host, *channels = [self._order(connection, place) for place in range(self._num_cells)]
+            await self._greeted(host)
             for channel in channels:
                 self._code = os.pidfd_open(await self._greeted(channel))
                 channel.setblocking(True)  # it goes to the examiner, who waits
-            await self._greeted(host)
             talk = asyncio.ensure_future(self._converse(connection, host, channels, request))
             try:
                 return await self._in_time(talk, connection, timeout_s) or await self._last_words(talk)
@@ -113,7 +115,7 @@ class Examined:
                 talk.cancel()
                 await asyncio.gather(talk, return_exceptions=True)
         except OSError as error:
-            raise Lost(f"a sandbox does not listen: {error}") from error
+            raise Lost(str(no_room(error, "a sandbox does not listen"))) from error
 
     def _order(self, connection: Connection, place: int) -> socket.socket:
         """Has the sandbox run the cell that has this place in `CELLS`; the connection to it."""
@@ -128,11 +130,14 @@ class Examined:
 
     @staticmethod
     async def _greeted(sock: socket.socket) -> int:
-        """The pid of the process that an order has made."""
+        """The pid of the process that an order has made. Raises Lost, or MachineBusyError."""
         message, pid = await receive(sock, HELLO_TIMEOUT_S)
-        if message != wire.GREETING:
-            raise Lost("a sandbox does not run its orders")
-        return pid
+        if message == wire.GREETING:
+            return pid
+        kind, number = wire.REPLY.unpack(message) if len(message) == wire.REPLY.size else (0, 0)
+        if kind == wire.REFUSED and number in (errno.EAGAIN, errno.ENOMEM):
+            raise MachineBusyError("a cell", os.strerror(number))
+        raise Lost("a sandbox does not run its orders")
 
     async def _last_words(self, talk: asyncio.Task[Said]) -> Said | None:
         """What the examiner says when the code's process goes: the tests so far, whatever the verdict."""

@@ -5,13 +5,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import socket
+from dataclasses import replace
 
 import pytest
-from problems import Ask
+from problems import ADD, GOOD, Ask
 
+from mcts_math.errors import JudgeError
 from mcts_math.interpreter.levels import Isolation, Level
 from mcts_math.interpreter.parent import Layers
-from mcts_math.judge import Judge, JudgeLimits, Judgement, Problem
+from mcts_math.interpreter.worker import wire
+from mcts_math.judge import Judge, JudgeLimits, Judgement, Problem, judge, sandbox
 
 FILL = """
 def fill(most):
@@ -93,3 +99,42 @@ def test_whatever_the_code_does_to_its_process_the_tests_before_are_told(code: s
 
     judgement = asyncio.run(run())
     assert (judgement.result, judgement.num_passed) == ("timed out", 1), judgement
+
+
+@pytest.mark.parametrize("isolation", ["two_processes", "one_process"])
+def test_a_machine_without_room_for_a_process_is_tried_again_then_told(
+    isolation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refusals = sandbox.receive, [errno.EAGAIN, errno.ENOMEM]
+    monkeypatch.setattr(judge, "_PAUSE_S", 0.01)
+
+    async def receive(sock: socket.socket, timeout_s: float) -> tuple[bytes, int]:
+        message, pid = await real(sock, timeout_s)
+        return (wire.REPLY.pack(wire.REFUSED, refusals.pop()), pid) if refusals else (message, pid)
+
+    monkeypatch.setattr(sandbox, "receive", receive)
+
+    async def run() -> None:
+        async with Judge(JudgeLimits()) as judge:
+            problem = replace(ADD, isolation=isolation)
+            assert (await judge.judge(problem, GOOD)).passed
+            refusals.extend([errno.EAGAIN] * 3)
+            with pytest.raises(JudgeError, match=r"refuses to fork a cell.*temporarily unavailable.*ulimit -u"):
+                await judge.judge(problem, GOOD)
+
+    asyncio.run(run())
+
+
+def test_a_host_without_descriptors_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "_PAUSE_S", 0.01)
+
+    def refuse(pid: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def run() -> None:
+        async with Judge(JudgeLimits()) as judge:
+            monkeypatch.setattr("os.pidfd_open", refuse)
+            with pytest.raises(JudgeError, match=r"Too many open files.*ulimit -n"):
+                await judge.judge(ADD, GOOD)
+
+    asyncio.run(run())
