@@ -99,11 +99,12 @@ class Connection:
     def alive(self) -> bool:
         """Whether the sandbox's first process runs."""
         try:
-            return bool(self.control.recv(64))
+            self.control.recv(64)
         except BlockingIOError:
             return True
         except OSError:  # closed, too
             return False
+        return False  # all that it says, once it is there, is that it breaks down
 
     def order(self, state: socket.socket, theirs: socket.socket, token: int) -> None:
         """Tells a state to fork. Raises OSError where it does not listen, or the sandbox is gone.

@@ -9,13 +9,14 @@ import errno
 import os
 import socket
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from problems import ADD, GOOD, Ask
 
 from mcts_math.errors import JudgeError
 from mcts_math.interpreter.levels import Isolation, Level
-from mcts_math.interpreter.parent import Layers
+from mcts_math.interpreter.parent import Connection, Layers, Parent
 from mcts_math.interpreter.worker import wire
 from mcts_math.judge import Judge, JudgeLimits, Judgement, Problem, judge, sandbox
 
@@ -123,6 +124,18 @@ def test_a_machine_without_room_for_a_process_is_tried_again_then_told(
                 await judge.judge(problem, GOOD)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("last_words", [b"", wire.BROKEN + b"MemoryError: ", wire.BUSY + b"OSError: "])
+def test_a_sandbox_that_breaks_down_is_dead_whatever_it_says(last_words: bytes) -> None:
+    """Else the code would be blamed for the end of the tests."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        ours.setblocking(False)
+        connection = Connection(ours, ours, 1, cast(Parent, None))
+        assert connection.alive
+        theirs.send(last_words) if last_words else theirs.close()
+        assert not connection.alive
 
 
 def test_a_host_without_descriptors_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
