@@ -107,7 +107,7 @@ def require_inputs(paths: Iterable[str]) -> None:
             raise InterpreterError(f"input_files names {path}, which cells may not read; run: chmod -R o+rX {path}")
 
 
-def rules_json(limits: SandboxLimits, layers: Layers, tells: bool, warm_up: str = "") -> str:
+def rules_json(limits: SandboxLimits, layers: Layers, tells: bool, warm_up: str = "", temp_places: int = 1) -> str:
     """The orders to a clean parent, with more code for it to run at its start; see `worker.confine.Rules`."""
     path = search_path()
     hidden = not layers.namespaces and not all(_open_to_all(p) for p in path if Path(p).is_dir())
@@ -116,6 +116,7 @@ def rules_json(limits: SandboxLimits, layers: Layers, tells: bool, warm_up: str 
         | asdict(layers)
         | {
             "temp_bytes": limits.temp_bytes if has_folders(limits, layers) else 0,
+            "temp_places": temp_places,
             "path": path,
             "warm_up": (_WARM_UP if limits.modules else "") + warm_up,
             # Where root's own folders hold Python, another user could not import: stay root, without its powers.

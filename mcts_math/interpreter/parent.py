@@ -99,11 +99,12 @@ class Connection:
     def alive(self) -> bool:
         """Whether the sandbox's first process runs."""
         try:
-            return bool(self.control.recv(64))
+            self.control.recv(64)
         except BlockingIOError:
             return True
         except OSError:  # closed, too
             return False
+        return False  # all that it says, once it is there, is that it breaks down
 
     def order(self, state: socket.socket, theirs: socket.socket, token: int) -> None:
         """Tells a state to fork. Raises OSError where it does not listen, or the sandbox is gone.
@@ -117,7 +118,7 @@ class Connection:
         del self.ended[: wire.MAX_TOKENS - 1]
         if self.owner.judges_forks:
             self.control.send(wire.PERMIT + b"".join(map(wire.TOKEN.pack, tokens)))
-        folder = wire.folder_of(token) if self.owner.has_folders else "/"
+        folder = wire.folder_of(token, self.owner.num_places) if self.owner.num_places else "/"
         socket.send_fds(state, [wire.ORDER.pack(token, folder.encode())], [theirs.fileno()])
 
     def close(self) -> None:
@@ -132,23 +133,27 @@ class Parent:
     def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, errors: IO[bytes]) -> None:
         self._process, self._control, self._errors = process, control, errors
         self.pid = process.pid
-        self.judges_forks = self.has_folders = False
+        self.judges_forks = False
+        self.num_places = 0  # for temporary files
         self.group: Cgroup | None = None  # the kernel's bound on all its processes
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
-    async def start(cls, limits: SandboxLimits, layers: Layers, tells: bool = False, warm_up: str = "") -> Parent:
+    async def start(
+        cls, limits: SandboxLimits, layers: Layers, tells: bool = False, warm_up: str = "", temp_places: int = 1
+    ) -> Parent:
         """Starts a process and waits until it has imported and locked itself in, or raises InterpreterError.
 
         Args:
             limits, layers: bounds and fences for all its sandboxes.
             tells: cells send what they print before they are done (`wire.PRINTED`).
             warm_up: trusted code that it runs once, before it locks itself in; all sandboxes have what it imported.
+            temp_places: file systems for temporary files in each sandbox, 1 or 2; see `wire.folder_of`.
         """
         require_platform()
         require_inputs(limits.input_files)
         require_files()
-        rules = rules_json(limits, layers, tells, warm_up)
+        rules = rules_json(limits, layers, tells, warm_up, temp_places)
         with contextlib.ExitStack() as stack:
             try:
                 scratch = stack.enter_context(tempfile.TemporaryDirectory())  # packages may write at their import
@@ -157,7 +162,8 @@ class Parent:
                 if error.errno in (errno.EAGAIN, errno.ENOMEM):
                     raise MachineBusyError("the interpreter's clean process", error) from error
                 raise no_room(error, "the interpreter's clean process did not start") from error
-            parent.judges_forks, parent.has_folders = layers.seccomp, has_folders(limits, layers)
+            parent.judges_forks = layers.seccomp
+            parent.num_places = temp_places if has_folders(limits, layers) else 0
             try:
                 parent.group = Cgroup.make(limits, parent.pid)  # it forks nobody before it is told to
                 message, _ = await receive(parent._control, _START_TIMEOUT_S)

@@ -21,9 +21,9 @@ from mcts_math.interpreter.levels import require
 from mcts_math.interpreter.parent import Parent
 from mcts_math.judge.code import readings
 from mcts_math.judge.problem import NO_CODE, ONE_PROCESS, Judgement, Problem
-from mcts_math.judge.sandbox import WARM_UP, Examined, Lost
+from mcts_math.judge.sandbox import CELLS, WARM_UP, Examined, Lost
 
-_MAX_TRIES = 3
+_MAX_TRIES, _PAUSE_S = 3, 0.3
 
 
 def _default_running() -> int:
@@ -72,7 +72,7 @@ class JudgeLimits:
             step_timeout_s=max(self.timeout_s, self.total_timeout_s, self.max_total_timeout_s),
             memory_bytes=self.memory_bytes,
             max_threads=self.max_threads,
-            max_running=self.max_running,
+            max_running=len(CELLS) * self.max_running,
             modules=self.modules,
             allow_unsafe_exec=self.allow_unsafe_exec,
         )
@@ -141,7 +141,9 @@ class Judge:
                 dead, self._parent = self._parent, None
                 await dead.close()
             if self._parent is None:
-                self._parent = await Parent.start(self._sandbox_limits, self.level.layers, warm_up=WARM_UP)
+                self._parent = await Parent.start(
+                    self._sandbox_limits, self.level.layers, warm_up=WARM_UP, temp_places=len(CELLS)
+                )
             return self._parent
 
     async def judge(self, problem: Problem, completion: str) -> Judgement:
@@ -171,6 +173,7 @@ class Judge:
     async def _judge(self, problem: Problem, request: bytes) -> Judgement:
         num_cells = 1 if problem.isolation == ONE_PROCESS else 2
         for attempt in range(1, _MAX_TRIES + 1):
+            await asyncio.sleep((attempt - 1) * _PAUSE_S)  # others end meanwhile, if the machine has no room
             sandbox = Examined(await self._start(), num_cells)
             try:
                 said = await sandbox.run(request, self.limits.time_for(problem))

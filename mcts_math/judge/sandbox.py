@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mcts_math.interpreter.cell_run import HELLO_TIMEOUT_S, MAX_STRETCH, starved_seconds
-from mcts_math.interpreter.parent import Connection, Parent, receive
+from mcts_math.interpreter.losses import MachineBusyError
+from mcts_math.interpreter.parent import Connection, Parent, no_room, receive
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.fork import SOCKET_FD
 from mcts_math.judge.problem import Judgement
@@ -34,10 +36,10 @@ package.__path__.clear()
 """
 """What a clean parent runs, so that its sandboxes have loaded what they run."""
 _CELL = "import _judge.{0}, socket\n_judge.{0}.main(socket.socket(fileno={1}))"
-_CELLS = tuple(
+CELLS = tuple(
     wire.pack_cell(_CELL.format(name, SOCKET_FD), seed) for seed, name in enumerate(("examiner", "candidate"))
 )
-"""What runs the tests, and what the code; they must not draw the same random numbers."""
+"""What runs the tests, and what the code; they draw other random numbers, and share no room for temporary files."""
 
 
 class Lost(Exception):  # noqa: N818 - the judge tries again
@@ -80,7 +82,7 @@ class Examined:
     """
 
     def __init__(self, parent: Parent, num_cells: int) -> None:
-        self._parent, self._cells = parent, _CELLS[:num_cells]
+        self._parent, self._num_cells = parent, num_cells
         self._connection: Connection | None = None
         self._sockets: list[socket.socket] = []
         self._code = -1  # pidfd of the process that runs the code
@@ -97,15 +99,15 @@ class Examined:
 
         Raises:
             Lost: the sandbox died under it, or could not be ordered.
-            InterpreterError: the kernel refuses a sandbox.
+            InterpreterError: the kernel refuses a sandbox; MachineBusyError, a process.
         """
         connection = self._connection = await self._parent.new_sandbox()
         try:
-            host, *channels = [self._order(connection, cell) for cell in self._cells]
+            host, *channels = [self._order(connection, place) for place in range(self._num_cells)]
+            await self._greeted(host)
             for channel in channels:
                 self._code = os.pidfd_open(await self._greeted(channel))
                 channel.setblocking(True)  # it goes to the examiner, who waits
-            await self._greeted(host)
             talk = asyncio.ensure_future(self._converse(connection, host, channels, request))
             try:
                 return await self._in_time(talk, connection, timeout_s) or await self._last_words(talk)
@@ -113,26 +115,29 @@ class Examined:
                 talk.cancel()
                 await asyncio.gather(talk, return_exceptions=True)
         except OSError as error:
-            raise Lost(f"a sandbox does not listen: {error}") from error
+            raise Lost(str(no_room(error, "a sandbox does not listen"))) from error
 
-    def _order(self, connection: Connection, cell: bytes) -> socket.socket:
-        """Has the sandbox run a cell; the connection to it."""
+    def _order(self, connection: Connection, place: int) -> socket.socket:
+        """Has the sandbox run the cell that has this place in `CELLS`; the connection to it."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sockets.append(ours)
         with theirs:
             ours.setblocking(False)
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            ours.send(cell)
-            connection.order(connection.root, theirs, secrets.randbits(64))
+            ours.send(CELLS[place])
+            connection.order(connection.root, theirs, secrets.randbits(63) * len(CELLS) + place)
         return ours
 
     @staticmethod
     async def _greeted(sock: socket.socket) -> int:
-        """The pid of the process that an order has made."""
+        """The pid of the process that an order has made. Raises Lost, or MachineBusyError."""
         message, pid = await receive(sock, HELLO_TIMEOUT_S)
-        if message != wire.GREETING:
-            raise Lost("a sandbox does not run its orders")
-        return pid
+        if message == wire.GREETING:
+            return pid
+        kind, number = wire.REPLY.unpack(message) if len(message) == wire.REPLY.size else (0, 0)
+        if kind == wire.REFUSED and number in (errno.EAGAIN, errno.ENOMEM):
+            raise MachineBusyError("a cell", os.strerror(number))
+        raise Lost("a sandbox does not run its orders")
 
     async def _last_words(self, talk: asyncio.Task[Said]) -> Said | None:
         """What the examiner says when the code's process goes: the tests so far, whatever the verdict."""
@@ -140,6 +145,8 @@ class Examined:
         if self._code >= 0:
             with contextlib.suppress(ProcessLookupError):  # it went by itself
                 signal.pidfd_send_signal(self._code, signal.SIGKILL)
+            for channel in self._sockets[1:]:  # what it has forked, where nothing forbids that, may hold its end
+                channel.shutdown(socket.SHUT_RDWR)
             await asyncio.wait({talk}, timeout=_LAST_WORDS_S)
         if not talk.done() or talk.exception() is not None:
             return None
@@ -165,8 +172,6 @@ class Examined:
     ) -> Said:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         socket.send_fds(host, [len(request).to_bytes(4, "big")], [channel.fileno() for channel in channels])
-        for channel in channels:
-            channel.close()
         await asyncio.get_running_loop().sock_sendall(host, request + nonce)
         try:
             size = int.from_bytes(await self._receive(host, 4), "big")

@@ -542,6 +542,8 @@ SYSTEM_CALLS = {
     "init_module": "175, 0, 0, 0", "finit_module": "313, 3, 0, 0", "kexec_load": "246, 0, 0, 0, 0", "reboot": "169, 0, 0, 0",
     "swapon": "167, 0, 0", "acct": "163, 0", "sethostname": "170, 0, 0", "clock_settime": "227, 0, 0", "adjtimex": "159, 0",
     "iopl": "172, 3", "ioperm": "173, 0, 1, 1", "modify_ldt": "154, 0, 0, 0", "syslog": "103, 3, 0, 0",
+    "clock_gettime of the parent": "228, -14, 0", "clock_getres of the parent": "229, -14, 0",
+    "clock_nanosleep by the parent": "230, -14, 0, 0, 0",
     "sched_setaffinity": "203, 1, 8, 0", "sched_setscheduler": "144, 1, 0, 0", "setpriority": "141, 0, 1, 19",
     "ioprio_set": "251, 1, 1, 0", "prlimit of the parent": "302, 1, 0, 0, 0", "fcntl F_SETOWN": "72, 63, 8, 1",
     "fcntl F_SETSIG": "72, 63, 10, 9", "fcntl F_NOTIFY": "72, 63, 1026, 1", "ioctl TIOCSTI": "16, 0, 0x5412, 0",
@@ -552,7 +554,7 @@ SYSTEM_CALLS = {
     "inotify_init": "253", "socket": "41, 2, 1, 0", "connect": "42, 63, 0, 0", "bind": "49, 63, 0, 0", "accept": "43, 63, 0, 0",
     "setsockopt": "54, 63, 1, 7, 0, 4", "sendmmsg": "307, 63, 0, 0, 0",
     "chmod": "90, 0, 0", "fchmod": "91, 63, 0", "fchown": "93, 63, 0, 0", "truncate": "76, 0, 0",
-    "fallocate": "285, 63, 0, 0, 0", "utimensat": "280, -100, 0, 0, 0", "quotactl": "179, 0, 0, 0, 0",
+    "fallocate": "285, 63, 0, 0, 0", "quotactl": "179, 0, 0, 0, 0",
     "vhangup": "153", "sync": "162", "timer_create": "222, 0, 0, 0", "signalfd": "289, 63, 0, 8, 0", "splice": "275, 0, 0, 0, 0, 0, 0",
     "landlock": "446, 3, 0", "set_mempolicy": "238, 0, 0, 0", "migrate_pages": "256, 0, 0, 0, 0", "move_pages": "279, 1, 0, 0, 0, 0, 0",
     "x32 kill": "0x40000000 + 62, 1, 9", "x32 fork": "0x40000000 + 57", "arch_prctl": "158, 0x1002, 0",
@@ -570,7 +572,7 @@ SYSTEM_CALLS = {
     "prctl set_mm": "157, 35, 1, 0, 0, 0", "prctl set_syscall_user_dispatch": "157, 59, 1, 0, 0, 0", "prctl speculation": "157, 53, 0, 0, 0, 0",
     "prctl keep capabilities": "157, 8, 1", "prctl ptracer": "157, 0x59616d61, -1", "prctl set_vma": "157, 0x53564d41, 0, 0, 0, 0",
     "fcntl F_SETPIPE_SZ": "72, 63, 1031, 1048576", "fcntl F_SETLEASE": "72, 63, 1024, 1", "fcntl F_ADD_SEALS": "72, 63, 1033, 0",
-    "fcntl F_SETLK": "72, 63, 6, 0", "ioctl FIOASYNC": "16, 63, 0x5452, 0", "ioctl TIOCSCTTY": "16, 0, 0x540E, 0",
+    "ioctl FIOASYNC": "16, 63, 0x5452, 0", "ioctl TIOCSCTTY": "16, 0, 0x540E, 0",
     "socketpair netlink": "53, 16, 3, 0, 0", "socketpair datagram": "53, 1, 2, 0, 0", "socketpair seqpacket": "53, 1, 5, 0, 0",
     "mmap shared validate": "9, 0, 4096, 3, 0x23, -1, 0", "mmap droppable": "9, 0, 4096, 3, 0x28, -1, 0", "rt_sigqueueinfo self": "129, 1, 19, 0",
     "vfork high": "(1 << 32) + 58", "pidfd_send_signal 0": "424, 0, 0, 0, 0", "mseal": "462, 0, 0, 0", "unknown": "9999",
@@ -586,6 +588,7 @@ FILE_CALLS = {
     "mkdir": "83, 0, 0",
     "ftruncate": "77, 63, 0",
     "renameat2": "316, -100, 0, -100, 0, 0",
+    "utimensat": "280, -100, 0, 0, 0",
 }
 
 SYSTEM = [
@@ -613,7 +616,8 @@ SYSTEM = [
         Attack(
             "system",
             f"system: {name}",
-            _CALLS + f"libc.syscall(*map(ctypes.c_long, (202, 0, {operation}, 0, 0, 0, 0))), ctypes.get_errno()",
+            _CALLS
+            + f"ctypes.set_errno(0)\nlibc.syscall(*map(ctypes.c_long, (202, 0, {operation}, 0, 0, 0, 0))), ctypes.get_errno()",
             rf"ok\|\({told}\)",
         )
         for name, operation, told in (
@@ -623,6 +627,12 @@ SYSTEM = [
             ("futex wake of all", 1, "0, 0"),
             ("futex wake of all by a bit", 10, "0, 0"),
         )
+    ),
+    Attack(
+        "system",
+        "system: a lock, which is always free",
+        _CALLS + "ctypes.set_errno(0)\nlibc.syscall(*map(ctypes.c_long, (72, 63, 6, 0))), ctypes.get_errno()",
+        r"ok\|\(0, 0\)",
     ),
     Attack(
         "system",

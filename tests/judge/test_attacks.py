@@ -215,11 +215,14 @@ def test_the_code_s_process_reaches_nothing_of_the_tests_process(ask: Ask) -> No
     code = """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
+time = ctypes.create_string_buffer(16)
 def calls():
     for pid in [p for p in range(1, 40) if p != os.getpid()]:
         for number, *args in ((62, pid, 9), (62, -pid, 9), (200, pid, 9), (234, pid, pid, 9), (101, 16, pid, 0, 0), (310, pid, 0, 0, 0, 0, 0),
                               (434, pid, 0), (312, pid, os.getpid(), 0, 0, 0), (141, 0, pid, 10), (302, pid, 9, 0, 0), (203, pid, 0, 0),
-                              (61, pid, 0, 1, 0), (109, pid, os.getpid())):
+                              (61, pid, 0, 1, 0), (109, pid, os.getpid()),
+                              *((number, ~pid << 3 | kind, ctypes.addressof(time)) for number in (228, 229) for kind in range(8)),
+                              *((230, ~pid << 3 | kind, 0, ctypes.addressof(time)) for kind in range(8))):
             if libc.syscall(number, *map(ctypes.c_long, args)) >= 0:
                 yield number, pid
 def places():

@@ -16,6 +16,7 @@ class Rules(NamedTuple):
 
     Attributes:
         temp_bytes: 0 also where there can be no folders.
+        temp_places: file systems for temporary files, by which cells share no room; see `wire.folder_of`.
         path: Python's module search path, absolute.
         warm_up: run once before any question, so that lazy imports and caches are shared by all.
         uid: user to become when started as root; then the one that the clean parent has.
@@ -36,6 +37,7 @@ class Rules(NamedTuple):
     output_chars: int
     input_files: list[str]
     temp_bytes: int
+    temp_places: int
     namespaces: bool
     landlock: bool
     seccomp: bool
@@ -54,6 +56,11 @@ class Rules(NamedTuple):
         """All that a node may read."""
         return [*self.path, *self.libraries, *self.input_files]
 
+    @property
+    def writable(self) -> Sequence[str]:
+        """Where temporary files may be."""
+        return wire.SCRATCH[: self.temp_places] if self.temp_bytes else ()
+
 
 def enter_file_system(rules: Rules) -> int:
     """Gives this process a mount namespace that shows Python alone, and another host name; see `Rules.proc_fd`."""
@@ -67,7 +74,7 @@ def enter_file_system(rules: Rules) -> int:
     else:
         _enter_user_namespace(own)
     socket.sethostname("sandbox")
-    mounts.enter(rules.readable, wire.SCRATCH)
+    mounts.enter(rules.readable, rules.writable)
     return proc_fd
 
 
@@ -123,6 +130,6 @@ def lock(rules: Rules, hand_over: Callable[[int], None]) -> None:
     hand_over(seccomp.listen() if rules.seccomp else -1)
     set_limits(rules)
     if rules.landlock:
-        landlock.restrict(rules.readable, mounts.DEVICES, [wire.SCRATCH] if rules.temp_bytes else [])
+        landlock.restrict(rules.readable, mounts.DEVICES, rules.writable)
     if rules.seccomp:
         seccomp.lock(files=rules.temp_bytes > 0)

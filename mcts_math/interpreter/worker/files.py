@@ -1,7 +1,7 @@
 """Folders for temporary files: one for each cell, that no other cell can reach.
 
-A question's sandbox has a small file system of its own at `wire.SCRATCH`. The supervisor alone may list it or create
-anything in it: a folder for each cell, named by the token of its fork, which its siblings do not know. When a cell is
+A question's sandbox has small file systems of its own at `wire.SCRATCH`. The supervisor alone may list them or create
+anything in them: a folder for each cell, named by the token of its fork, which its siblings do not know. When a cell is
 done, its files become part of its state's memory and the folder goes; the branch's next cell finds them in its own.
 """
 
@@ -39,26 +39,28 @@ def _copy_times(src: str, dst: str, *, follow_symlinks: bool = True) -> None:
     os.utime(dst, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=follow_symlinks)
 
 
-def mount(proc_fd: int, uid: int, gid: int, num_bytes: int) -> None:
-    """Mounts `wire.SCRATCH`, in namespaces of this process's own; closes `proc_fd`.
+def mount(proc_fd: int, uid: int, gid: int, num_bytes: int, num_places: int) -> None:
+    """Mounts the first of `wire.SCRATCH`, in namespaces of this process's own; closes `proc_fd`.
 
     Args:
         proc_fd: the machine's /proc, which is not shown here.
         uid, gid: this process's, as they were before it had a user namespace of its own.
-        num_bytes: of each cell; there is room for several.
+        num_bytes: of each cell; there is room for several in each place.
+        num_places: how many.
     """
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else these files are root's
     kernel.map_ids(uid, gid, proc_fd)
     os.close(proc_fd)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     options = f"size={wire.SHARES * num_bytes},nr_inodes={wire.SHARES * _MAX_FILES},mode=111"
-    kernel.mount("none", wire.SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
+    for place in wire.SCRATCH[:num_places]:
+        kernel.mount("none", place, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
 
 
-def make(token: int) -> bool:
+def make(folder: str) -> bool:
     """Makes a cell's folder, the supervisor's part; False where other cells of the question have filled the place."""
     try:
-        os.mkdir(wire.folder_of(token), 0o700)
+        os.mkdir(folder, 0o700)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -66,15 +68,15 @@ def make(token: int) -> bool:
     return True
 
 
-def remove(token: int) -> None:
+def remove(folder: str) -> None:
     """Removes a cell's folder, with all that a cell that was stopped has left there, however deep."""
     try:
-        os.rmdir(wire.folder_of(token))
+        os.rmdir(folder)
     except FileNotFoundError:
         pass  # the fork never came
     except OSError:
         with contextlib.suppress(OSError):
-            _remove_all(wire.folder_of(token))
+            _remove_all(folder)
 
 
 def _remove_all(folder: str) -> None:

@@ -12,11 +12,11 @@ _LOCKABLE = {os.ST_NOSUID: _NOSUID, os.ST_NODEV: _NODEV, os.ST_NOEXEC: _NOEXEC, 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
-def enter(read_only: Iterable[str], empty: str) -> None:
+def enter(read_only: Iterable[str], empty: Iterable[str]) -> None:
     """Makes a small read-only root and moves this process into it; needs a mount namespace of its own.
 
-    It shows directories and files (absolute paths) in the same places, without those that are missing; and an empty
-    directory to mount something on.
+    It shows directories and files (absolute paths) in the same places, without those that are missing; and empty
+    directories to mount something on.
     """
     kernel.mount("none", "/", flags=_REC | _PRIVATE)
     # /proc is there on every Linux, and is not wanted: as good a place to build the new root on as any.
@@ -27,7 +27,8 @@ def enter(read_only: Iterable[str], empty: str) -> None:
         _bind(path, base + path, _RDONLY | _NOSUID | _NODEV)
     for path in DEVICES:
         _bind(path, base + path, _NOSUID | _NOEXEC)
-    os.makedirs(base + empty, 0o755, exist_ok=True)
+    for path in empty:
+        os.makedirs(base + path, 0o755, exist_ok=True)
     for name in ("/lib", "/lib32", "/lib64"):  # by such links the dynamic loader finds its libraries
         if os.path.islink(name) and not os.path.lexists(base + name):
             os.symlink(os.readlink(name), base + name)

@@ -47,8 +47,8 @@ _ALLOWED = {
     "getresgid": (120, 150), "getpgid": (121, 155), "getsid": (124, 156), "rt_sigpending": (127, 136),
     "rt_sigtimedwait": (128, 137), "rt_sigsuspend": (130, 133), "sigaltstack": (131, 132), "setrlimit": (160, 164),
     "gettid": (186, 178), "time": (201, -1), "sched_getaffinity": (204, 123),
-    "getdents64": (217, 61), "set_tid_address": (218, 96), "restart_syscall": (219, 128), "clock_gettime": (228, 113),
-    "clock_getres": (229, 114), "clock_nanosleep": (230, 115), "exit_group": (231, 94), "epoll_wait": (232, -1),
+    "getdents64": (217, 61), "set_tid_address": (218, 96), "restart_syscall": (219, 128),
+    "exit_group": (231, 94), "epoll_wait": (232, -1),
     "epoll_ctl": (233, 21), "waitid": (247, 95), "openat": (257, 56), "newfstatat": (262, 79),
     "readlinkat": (267, 78), "faccessat": (269, 48), "pselect6": (270, 72), "ppoll": (271, 73),
     "set_robust_list": (273, 99), "epoll_pwait": (281, 22), "eventfd2": (290, 19), "epoll_create1": (291, 20),
@@ -69,6 +69,7 @@ _CHECKED = {
     "mmap": (9, 222), "ioctl": (16, 29), "socketpair": (53, 199), "clone": (56, 220), "fcntl": (72, 25),
     "prctl": (157, 167), "prlimit64": (302, 261), "clone3": (435, 435), "getsockopt": (55, 209),
     "futex": (202, 98), "sendto": (44, 206), "recvfrom": (45, 207), "recvmsg": (47, 212),
+    "clock_gettime": (228, 113), "clock_getres": (229, 114), "clock_nanosleep": (230, 115),
 }  # fmt: skip
 
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
@@ -83,6 +84,7 @@ _CLONE_FLAGS = (
 _FUTEX_PRIVATE, _FUTEX_COMMAND = 0x80, 0x7F
 _FUTEX_WAITS, _FUTEX_WAKES = (0, 9), (1, 10)  # FUTEX_WAIT, FUTEX_WAIT_BITSET; FUTEX_WAKE, FUTEX_WAKE_BITSET
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
+_CLOCK_OF_ANOTHER, _CLOCK_OF_A_THREAD = 1 << 31, 4  # bits: negative, with the complement of a number above bit 2
 _PR_SET_NAME, _PR_GET_NAME, _SIGKILL, _AF_UNIX, _SOCK_STREAM, _MSG_OOB = 15, 16, 9, 1, 1, 1
 
 
@@ -130,6 +132,14 @@ def _without(index: int, bits: int) -> list[_Op]:
 
 def _argument_rules() -> dict[str, list[_Op]]:
     """For each checked call, instructions that end in a return on every way through."""
+    # No process's CPU time by its number. A thread's the kernel tells its own process alone.
+    own_clocks = [
+        _argument(0),
+        _Op(0x45, 0, 2, _CLOCK_OF_ANOTHER),
+        _Op(0x45, 1, 0, _CLOCK_OF_A_THREAD),
+        _ERRNO_EPERM,
+        _return(_RET_ALLOW),
+    ]
     only_streams, only_to_kill = _one_of(1, (_SOCK_STREAM,), mask=0x0F), _one_of(1, (_SIGKILL,))
     return {
         # Shared memory would outlive a fork and join siblings; huge pages are a pool of the whole machine.
@@ -166,6 +176,7 @@ def _argument_rules() -> dict[str, list[_Op]]:
         "sendto": _without(3, _MSG_OOB),
         "recvfrom": _without(3, _MSG_OOB),
         "recvmsg": _without(2, _MSG_OOB),
+        **dict.fromkeys(("clock_gettime", "clock_getres", "clock_nanosleep"), own_clocks),
         # Its flags are in memory, out of a filter's sight; libc falls back.
         "clone3": [_return(_RET_ERRNO | errno.ENOSYS)],
     }

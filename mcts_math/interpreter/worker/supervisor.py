@@ -30,12 +30,12 @@ def main(control: socket.socket, root_fd: int, rules: confine.Rules) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
         if rules.temp_bytes:
-            files.mount(rules.proc_fd, rules.uid, rules.gid, rules.temp_bytes)
+            files.mount(rules.proc_fd, rules.uid, rules.gid, rules.temp_bytes, rules.temp_places)
         kernel.drop_capabilities(1 << kernel.CAP_DAC_OVERRIDE if rules.temp_bytes else 0)
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         listener = _start_root(control, root_fd, rules)
         control.send(wire.READY)
-        Supervisor(control, listener, rules.max_threads, folders=rules.temp_bytes > 0).run()
+        Supervisor(control, listener, rules.max_threads, len(rules.writable)).run()
     except BaseException as error:
         report_broken(control, error)
     finally:
@@ -95,12 +95,12 @@ class Supervisor:
     Args:
         listener: the seccomp listener, or -1.
         num_threads: threads that one process may start.
-        folders: make a folder for each cell's temporary files.
+        num_places: make a folder for each cell's temporary files in one of so many; 0 for none.
     """
 
-    def __init__(self, control: socket.socket, listener: int, num_threads: int, folders: bool) -> None:
+    def __init__(self, control: socket.socket, listener: int, num_threads: int, num_places: int) -> None:
         self._control, self._listener, self._num_threads = control, listener, num_threads
-        self._folders = folders
+        self._num_places = num_places
         self._permits: set[int] = set()
         self._threads: dict[int, int] = {}  # started so far, by process
 
@@ -134,7 +134,7 @@ class Supervisor:
             if not self._read_permit():
                 return seccomp.refuse(asked, errno.EPERM)
         self._permits.remove(asked.token)
-        if self._folders and not files.make(asked.token):
+        if self._num_places and not files.make(wire.folder_of(asked.token, self._num_places)):
             return seccomp.refuse(asked, errno.ENOSPC)
         return seccomp.allow(asked)
 
@@ -148,8 +148,9 @@ class Supervisor:
             end()
         (permitted,), *ended = wire.TOKEN.iter_unpack(message[len(wire.PERMIT) :])
         self._permits.add(permitted)
-        for (token,) in ended:
-            files.remove(token)
+        if self._num_places:
+            for (token,) in ended:
+                files.remove(wire.folder_of(token, self._num_places))
         return True
 
     def _allows_thread(self, tid: int) -> bool:

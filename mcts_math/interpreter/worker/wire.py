@@ -28,14 +28,16 @@ NEW, PERMIT = b"N", b"P"  # host's messages on the control sockets
 the first is allowed; the folders of the others may go, because their cells are done."""
 MAX_TOKENS = 100  # in one `PERMIT`
 NUM_FILES = 64  # that a cell may have open
-SCRATCH = "/scratch"
+SCRATCH = ("/scratch", "/scratch-2")
+"""Where temporary files are: file systems of their own, the first of them or all."""
 SHARES = 8
-"""The cells of one question for whose temporary files there is room at a time, so that none takes that of another."""
+"""The cells of one question for whose temporary files there is room at a time in one such place, so that none takes
+that of another."""
 
 
-def folder_of(token: int) -> str:
-    """Where the cell whose fork has this token keeps its temporary files."""
-    return f"{SCRATCH}/{token:016x}"
+def folder_of(token: int, num_places: int) -> str:
+    """Where the cell whose fork has this token keeps its temporary files; its place follows from the token."""
+    return f"{SCRATCH[token % num_places]}/{token:016x}"
 
 
 def pack_cell(code: str, seed: int) -> bytes:
