@@ -142,12 +142,8 @@ class Remote(metaclass=RemoteType):
 
 
 def _is_asked_by_numpy(name: str, frame: FrameType) -> bool:
-    """Whether numpy asks an object for a method of that name, as `numpy.sqrt` does, to have a number.
-
-    Args:
-        name: of the method.
-        frame: what asks for it; where the tests say `x.sqrt`, numpy does not.
-    """
+    """Whether numpy asks an object for a method of that name, as `numpy.sqrt` does, to have a number: `frame` is what
+    asks, and where the tests say `x.sqrt`, numpy does not."""
     numpy = sys.modules.get("numpy")
     if numpy is None or not isinstance(vars(numpy).get(name), numpy.ufunc):
         return False
