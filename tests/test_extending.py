@@ -44,10 +44,13 @@ def answers(config: dict[str, Any], policy: Any = None, question: str = "2 + 2?"
     return [solved.tree.nodes[i].answer for i in solved.tree.solutions]
 
 
-def test_the_search(shown: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    scope = run(shown["search"])
-    entry = eval(f"dict([{{{shown['search entry']}}}.popitem()])", scope | {"Method": Method})
+def add_search(shown: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = eval(f"{{{shown['search entry']}}}", run(shown["search"], Method=Method))
     monkeypatch.setitem(METHODS, "first_answer", entry["first_answer"])  # type: ignore[arg-type]
+
+
+def test_the_search(shown: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    add_search(shown, monkeypatch)
     policy = ScriptedPolicy(lambda request: scripted("?", final("4"), final("5")))
     assert answers({"mode": "first_answer", "tries": 3, "prompt_wrap": "react_sft"}, policy) == ["4"]
 
@@ -78,9 +81,7 @@ def test_the_commands_print_what_the_page_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     """With the bundled model; where it samples, rounding of another machine may cost or give one answer."""
-    scope = run(shown["search"])
-    entry = eval(f"dict([{{{shown['search entry']}}}.popitem()])", scope | {"Method": Method})
-    monkeypatch.setitem(METHODS, "first_answer", entry["first_answer"])  # type: ignore[arg-type]
+    add_search(shown, monkeypatch)
     monkeypatch.setitem(FORMATS, "lines", run(shown["format"])["LinesFormat"].make)  # type: ignore[arg-type]
     monkeypatch.setitem(ENGINES, "parrot", run(shown["engine"])["PARROT"])  # type: ignore[arg-type]
     monkeypatch.setitem(BENCHMARKS, "svamp", run(shown["data set"])["SVAMP"])  # type: ignore[arg-type]

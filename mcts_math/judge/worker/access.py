@@ -196,7 +196,7 @@ def _names_no_method(told: Any) -> bool:
     return all(map(_names_no_method, [*told, *(told.values() if kind is dict else ())]))
 
 
-def library_name(value: Any) -> tuple[str, str] | None:
+def name_in_library(value: Any) -> tuple[str, str] | None:
     """Module and full name of a module, function or class that a library has under that name; None of all else."""
     kind = type(value)
     if kind is types.ModuleType:

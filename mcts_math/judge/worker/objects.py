@@ -65,7 +65,7 @@ class Objects:
         known = self._refer_class(value) if isinstance(value, type) else None
         if known is not None:
             return known
-        name = access.library_name(value) if self._names else self._came.get(id(value))
+        name = access.name_in_library(value) if self._names else self._came.get(id(value))
         if name is not None:
             self._named[name] = value
             return "named", name
