@@ -36,7 +36,7 @@ _OTHERS: Final = {
     name: (kind, text)
     for kind, table in (
         ("sym", meanings("T: top intercal; ∂: partial; l: ell; Pi: Pi")),
-        ("money", meanings("EUR: euro; GBP: pounds; JPY: yen; INR: rupee; dollar: $")),
+        ("money", meanings("EUR: euro; GBP: pounds; ¥: yen; INR: rupee; dollar: $")),
         ("word", {"forall": "for all"}),
         ("op", _OPERATORS),
     )

@@ -113,10 +113,19 @@ def over_range(node: Group) -> Node | None:
             numbers = first, *others
         case [Relation(("in",), (Sym(name), Group("{", _, numbers)))]:
             pass
+        case [Relation((">" | ">=" as op,), (Sym(name), Num(end)))] if name in COUNTERS and (
+            tree.symbols(body) == {name} or (isinstance(label, Sym) and label.name.endswith(f"_{name}"))
+        ):
+            numbers = Num(Fraction(floor(end) + 1 if op == ">" else ceil(end))), tree.DOTS
         case [Relation((_, _), (_, Sym(name), _))] if name in INTEGERS and tree.PI in tree.walk(body):
             numbers = getattr(integers(rest, name, "Z"), "items", ())
     *known, last = listed(numbers) if tree.DOTS in numbers else numbers or (node,)
-    if not known or name not in tree.symbols(body) or not all(isinstance(item, Num) for item in known):
+    if (
+        not known
+        or name not in tree.symbols(body)
+        or isinstance(body, _NO_VALUES)
+        or not all(isinstance(item, Num) for item in known)
+    ):
         return None
     values: Node = Group("{", "}", tuple(tree.substitute(body, {name: number}) for number in (*known, last)))
     if last == tree.DOTS:

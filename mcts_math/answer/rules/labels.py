@@ -10,7 +10,7 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
-from mcts_math.answer.values.roles import COORDINATES
+from mcts_math.answer.values.roles import ADDED, COORDINATES, VARIABLES
 from mcts_math.answer.values.shapes import letters, letters_of
 
 _FUNCTIONS: Final = "fghFGH"
@@ -58,7 +58,8 @@ def label_first(relation: Relation) -> Relation:
         return relation
     left, right = map(_segment, relation.items)
     named = isinstance(right, Sym) or (isinstance(right, Call) and right.free)
-    turn = named and _is_label(right, left) and not _is_label(left, right)
+    curves = isinstance(right, Sym) and right.name in ADDED and symbols(left) & VARIABLES  # x^2 + y^2 = C
+    turn = named and not curves and _is_label(right, left) and not _is_label(left, right)
     return Relation(relation.ops, (right, left) if turn else (left, right))
 
 

@@ -113,7 +113,8 @@ ORDINALS: Final = {
 # Phrases that mean the same; the first of each row is the name.
 _PHRASES: Final = """
 no solution, no solutions, none, no real solution, no real solutions, empty set, the empty set, no real roots,
- there is no solution, there are no solutions, no such number, no real root, 无解, 無解, 无实数解, 无实根, 空集,
+ there is no solution, there are no solutions, no solution exists, no solutions exist, no such number, no real root,
+ 无解, 無解, 无实数解, 无实根, 空集,
  해 없음, 해가 없다, 解なし, нет решений, нет корней, keine lösung, pas de solution, aucune solution, sin solución,
  no hay solución, sem solução, nessuna soluzione
 impossible, not possible, it is impossible, it is not possible
