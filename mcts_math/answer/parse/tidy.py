@@ -71,11 +71,18 @@ def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
         return matrix_value(node) or node
     if isinstance(node, Sum):
         return as_tuple(node)
+    parts = tree.children(node)
+    if any(isinstance(part, Group) for part in parts) and any(map(_counts_words, parts)):
+        raise UnreadableError("words between a number and brackets")
     if isinstance(node, Prod) and (vector := scaled(node)) is not None:
         return vector
     if any(map(is_measure, tree.walk(node))) and not (isinstance(node, Prod) and _count_signs(node)):
         return _possible(product_of_measures(node))
     return transposed_list(node) or power_of_interval(node) if isinstance(node, Power) else None
+
+
+def _counts_words(node: Node) -> bool:
+    return isinstance(node, Quantity) and not node.unit.known
 
 
 def _possible(result: Node | None) -> Node:

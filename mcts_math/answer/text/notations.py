@@ -29,7 +29,7 @@ _FOREIGN: Final = meanings(
     "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
 _BRACED: Final = r"(?:[^{}]|\{[^{}]{0,60}\}){1,80}?"
-_GREEK: Final = rf"\\(?:{'|'.join(sorted(GREEK))}) ?"
+_GREEK: Final = rf"\\(?:{'|'.join(sorted(GREEK - {'phi', 'psi'}))}) ?"
 _MOST_PERMUTED: Final = 4  # entries of a tuple
 _FIELDS: Final = meanings(r"\Xi: grad; \Upsilon: div \cdot; \Upsilon_{1}: curl rot \times")
 _ENTRIES: Final = r"[^()]{1,60}?,[^()]{1,60}"  # of a vector
@@ -143,7 +143,9 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          r"(?:\\text ?\{ ?)?(\w{1,9})(?: ?\\text ?\{[^{}]{0,40}\}|[^{}]{0,40}\}?) ?\}", r"(\1 \\cdot (10^{\2} - 1)/9)"),
         (r"\partial", r"(?<![^ ,])\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
         ("(", r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
-        ("(", rf"^(?:[a-eg-wA-Z]|{_GREEK})\(([a-z]|{_GREEK})\) ?=", r"f(\1) ="),
+        ("(", rf"^(?:[a-eg-wA-Z]\(([a-z]|{_GREEK})|{_GREEK}\(([a-jlo-z]|{_GREEK}))\) ?=", r"f(\1\2) ="),
+        ("\\", r"^\\(?:operatorname|text|mathrm) ?\{ ?(rank|nullity|trace|tr|deg|dim) ?\} ?[A-Z] ?=",
+         r"\\text{\1} ="),
         ("(", rf"^(?:[a-eg-w]|{_GREEK})\(([a-z], ?[a-z])\) ?=", r"f(\1) ="),
         ("\\", r"^\\(max|min|gcd|lcm|det|arg|lim|dim|ker|Pr)(?:_ ?\{[^{}]{1,20}\})?(?: ?f\(x\))? ?=",
          r"\\text{\1} ="),
@@ -176,6 +178,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         ("N", r"\\mathbb ?\{? ?N ?\}? ?[\^_]? ?\{? ?[*+] ?\}?", r"\\mathbb{N}"),
         (r"\in", r" ?(?:\\,|\\ )? ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?(?: ?[\^_] ?\{?[*+]\}?)?) ?\)$", r", \1"),
         (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb ?\{?[ZN])))", r"\1:"),
+        ("{", r"^\\?\{ ?\(x, ?y(?:, ?z)?\) ?(?:\\mid|\||:) ?([^{}:|]*=[^{}:|]*)\\?\}$", r"\1"),  # points of a curve
         (r"\mathbb", r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
         (r"\mathbb", r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
         (r"\mathbb", r"\\mathbb ?\{?Z\}? ?/ ?\(? ?(\w{1,4}) ?\\mathbb ?\{?Z\}? ?\)?", r"\\mathbb{Z}_{\1}"),

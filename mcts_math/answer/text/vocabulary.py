@@ -121,6 +121,11 @@ impossible, not possible, it is impossible, it is not possible
 cannot be determined, can't be determined, can not be determined, it cannot be determined, it can't be determined,
  cannot be determined from the information given, cannot be determined from the given information,
  not enough information, insufficient information, not enough information given, impossible to determine
+充分不必要条件, 充分不必要, 充分而不必要条件, 充分非必要条件, sufficient but not necessary,
+ sufficient but not necessary condition, sufficient condition but not necessary
+必要不充分条件, 必要不充分, 必要而不充分条件, 必要非充分条件, necessary but not sufficient,
+ necessary but not sufficient condition, necessary condition but not sufficient
+充要条件, 充要, 充分必要条件, 充分且必要条件, necessary and sufficient, necessary and sufficient condition
 counterclockwise, anticlockwise, counter clockwise, anti clockwise
 undefined, does not exist, dne, not defined, doesn't exist, limit does not exist, indeterminate, 不存在, 无定义,
  존재하지 않는다, 存在しない, не существует, existiert nicht, n'existe pas, no existe, não existe
