@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise, product
 from typing import Final
 
-from mcts_math.answer.parse.domains import line, over_range, without_domain
+from mcts_math.answer.parse.domains import line, over_range, through_point, without_domain
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
@@ -67,6 +67,8 @@ def tidy(node: Node) -> Node:
 
 
 def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
+    if isinstance(node, Sum) and (points := through_point(node)) is not None:
+        return points
     if any(isinstance(part, tree.Matrix) for part in tree.walk(node)):
         return matrix_value(node) or node
     if isinstance(node, Sum):
