@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
+from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import names
@@ -59,10 +60,11 @@ def _two_units(match: re.Match[str]) -> str:
 
 
 def _said_twice(match: re.Match[str]) -> str:
-    """`7 (seven)`; `9 (apples)` is a number with its unit."""
+    """`7 (seven)`; `9 (apples)` is a number with its unit, `5(x-y)` a product."""
     value = spelled_number(match[2])
     if value is None:
-        return f"{match[1]} {match[2]}"
+        counted = "-" not in match[2] and any(map(is_word, match[2].split()))
+        return f"{match[1]} {match[2]}" if counted else match[0]
     return match[1] if match[1].replace(",", "") == str(value) else match[0]
 
 
@@ -98,6 +100,7 @@ MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]]
         ("", r"^(-?[\d.]+) ?(?:\\text ?\{ ?)?([A-Za-z]+(?: ?/ ?[A-Za-z]+)?(?:\^\{?\d\}?)?) ?\}?,? (?:\\text ?\{ ?)?"
          r"(?:(?:to the|due|towards? the|in the) )?(north|south|east|west)(?:wards?|erly)?(?: direction)?(?: ?\})?$",
          r"\1\\text{ \2 \3}"),
+        (" at ", r"(?<=[A-Za-z)}\d]) at (?=-?\d)", r" \\text{at} "),  # 10 N at 30 degrees, no product of a and t
         (". ", r"(?<=\d) ?(ft|in|yd|mi|lb|oz|hr|min|sec)s?\. (?=\d)", r" \1 "),
         ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
         (r"\Omega", r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",
@@ -114,7 +117,7 @@ MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]]
         (" x ", r"(?<=\d) x (?=\d[\d.,]*(?![\d.,]| ?(?:\\text ?\{ ?)?[A-Za-z]{2}))", r" \\times "),
         ("base", r"^(\d[\dA-F]*|[A-F][\dA-F]+) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$", r"\1_{\2}"),
         ("_", r"(?<![\w\\])(?:\\(?:text|mathrm) ?\{ ?)?([A-F][\dA-F]{1,15})(?: ?\})? ?_ ?\{?16\}?(?!\d)", r"0x\1"),
-        ("(", r"^(-?[\d.,/]+) ?\(([a-z -]+)\)$", _said_twice),
+        ("(", r"^(-?[\d.,/]*\d) ?\(([a-z -]+)\)$", _said_twice),
         (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
         ("#", r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
         ("angle", r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
