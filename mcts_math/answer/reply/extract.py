@@ -78,6 +78,8 @@ _BARE: Final = re.compile(
 _VALUES: Final = re.compile(rf"(?=.* (?:or|and) ){SEVERAL}\.?")
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
 _SENTENCE: Final = re.compile(r"(?:[^\W\d][^\W\d'’]{0,20} ){2}")
+_MAX_CASES: Final = 9
+_NONE: Final = Found(0, None)
 _PLAIN: Final = re.compile(
     r"\W{0,9}(?:\d|[$\\({\[<>=]|[a-z](?:\W{0,2}\Z| ?=)|(?:yes|no|true|false)\W{0,2}\Z)", re.IGNORECASE
 )
@@ -106,8 +108,8 @@ def _answer(reply: str, cut: bool) -> str | None:
     reply = _CALCULATED.sub("", _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", reply)))
     for body in (_CODE.sub("", reply), reply):
         if found := _marked(body):
-            best = max(found, key=lambda item: (item.rank, item.start))
-            return best.answer and (_corrected(body, best.start) or best.answer)
+            best = max(found, key=_weight)
+            return best.answer and (_corrected(body, best.start) or _by_cases(body, best))
     if cut:
         return None
     if "\\boxed" not in reply and (apart := set_apart(_CODE.sub("", reply))) is not None:
@@ -136,10 +138,23 @@ def _corrected(reply: str, start: int) -> str | None:
     """The plain answer that a correction behind the answer at `start` says instead."""
     for rest in taken_back(reply, start):
         said = [item for item in _marked(rest) if item.rank and not is_supposed(rest, item.start)]
-        answer = max(said, key=lambda item: (item.rank, item.start)).answer if said else clean(set_right(rest))
+        answer = max(said, key=_weight).answer if said else clean(set_right(rest))
         if answer is not None and _PLAIN.match(answer) is not None:
             return answer
     return None
+
+
+def _by_cases(reply: str, last: Found) -> str | None:
+    """The answer; those of all cases where the one before holds on another condition: none alone is the answer."""
+    said: list[str] = []
+    while last.answer and len(said) < _MAX_CASES and is_supposed(reply, last.start):
+        said.append(last.answer)
+        last = max(_marked(reply[: last.start].rstrip(" $\\([")), key=_weight, default=_NONE)
+    return ", ".join(dict.fromkeys(reversed(said))) or last.answer
+
+
+def _weight(item: Found) -> tuple[int, int]:
+    return item.rank, item.start
 
 
 def _marked(reply: str) -> list[Found]:

@@ -24,7 +24,8 @@ _ANSWER: Final = (  # in other languages
 MARK: Final = re.compile(
     r"(?:final|correct(?:ed)?|right)\s+(?:answer choice|answer|choice|option|result|value)(?: ?\([^()\n]{1,40}\))?"
     rf"{_BOLD_MARK}(?:(?:is|:|=|→|[-=]>)+|[-–—] ){_BOLD_MARK}:?"
-    r"|\banswer (?:is not|isn't) [^.;\n]{1,60}[;.,—–-]{1,2} ?(?:it is|it's|but)\b|答案不是[^，。\n]{1,20}，?而?是"
+    r"|\banswer (?:is not|isn't) [^.;\n]{1,60}[;.,—–-]{1,2} ?(?:it is|it's|but)\b"
+    r"|\bmy (?:best )?(?:guess|choice|pick) (?:is|would be)\b|答案不是[^，。\n]{1,20}，?而?是"
     rf"|(?<![^\W_])answers?(?: to (?:the|this) (?:question|problem)(?: [\"“][^\"”\n]{{1,80}}[\"”])?)?"
     rf"(?:, then,)?{_BOLD_MARK}"
     r"(?:(?:is|are|equals|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?|(?<![^\W_])ans[.:]"
@@ -44,7 +45,8 @@ _VERB: Final = re.compile(r" (?:(?:is|are|be|equals|isn't|es|est|ist|lautet|è|�
 SUPPOSED: Final = re.compile(r"\b(?:if|suppose|assume|assuming|unless|whether)(?: that)?(?: the)? ?\Z", re.IGNORECASE)
 _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
 NOTHING: Final = re.compile(  # said where the answer might stand
-    r"(?:the |your )?(?:final )?answer|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
+    r"(?:the |your )?(?:final )?answer(?: to (?:the|this) (?:problem|question))?"
+    r"|\$answer\b.*|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
     r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}|step \d+[:.].*"
     r"|(?:computation|calculation|solution|key facts|setup|approach|next steps?|verification|proof|analysis"
     r"|explanation)s?"

@@ -7,7 +7,7 @@ from typing import Final
 
 _BOUNDARY: Final = re.compile(r"[.!?。;]\s|\n")
 _ASIDE: Final = re.compile(
-    r"\A\W{0,6}(?:as an? )?(?:sanity |let me |let's |now )?"
+    r"\A\W{0,6}(?:as an? |for (?:an )?)?(?:sanity |let me |let's |now )?"
     r"(?:check(?:ing)?|remark|verification|verify(?:ing)?|example|e\.g\.)\b"
     r"|\b(?:if|were|had|instead)\b[^\n]{0,150}\bwould\b"
     r"|\b(?:tempting|wrong|incorrect|mistaken(?:ly)?|naive(?:ly)?|might think|common (?:mistake|error))\b"
@@ -22,12 +22,19 @@ _DISMISSED: Final = re.compile(
 )
 _TURN: Final = re.compile(  # what was said before it may be taken back
     r"(?:\A|[.!?;)\]$*}]\s|\n)[\s*_(#>-]{0,6}(?:(?:oh|hmm|ah|but),? )?"
-    r"(?:wait|hold on|actually|on second thoughts?|correction|edit(?=:)|sorry|oops|scratch that|no(?=[,.:!]))\b"
+    r"(?:wait|hold on|actually|on (?:second thoughts?|re-?\w{1,12}|closer \w{1,12})|correction|edit(?=:)|sorry|oops"
+    r"|(?:scratch|strike) that|no(?=[,.:!]))\b|\bI (?:apologi[sz]e|was wrong|need to correct|reali[sz]ed?)\b"
+    r"|\b(?:my (?:mistake|bad|apologies)|let me (?:correct|redo|fix))\b"
     r"|\b(?:I|we) (?:have )?made (?:an?|some) (?:\w{1,20} )?(?:error|mistake|slip)s?\b|\bI (?:misread|meant)\b"
     r"|\b(?:that|this|which)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\b(?! (?:for|if|when)\b)",
     re.IGNORECASE,
 )
-_SUPPOSING: Final = re.compile(r"\b(?:if|suppose|assum(?:e|ing)|whether|unless)\b[^.!?\n]{0,80}\Z", re.IGNORECASE)
+_SUPPOSING: Final = re.compile(
+    r"(?:\b(?:if|suppose|assum(?:e|ing)|whether|unless)\b|(?:\A|[.!?;,\n])\W{0,6}(?:(?:and|but),? )?"
+    r"(?:(?:for|when)(?: (?:all|any|every|an?))? (?:\$?[a-z](?![a-z])|odd|even|positive|negative)"
+    r"|(?:in )?case \w{1,3}\b))[^.!?\n]{0,80}\Z",
+    re.IGNORECASE,
+)
 _RIGHT: Final = re.compile(
     r"\b(?:it|this|that|answer|value|result|total) (?:should|must) (?:\w{4,9}ly |instead )?(?:be|have been) |\bI meant "
     r"|\b(?:no|actually|sorry|correction)[,:]? (?:(?:it|this|that)(?:'s| is) )?"
