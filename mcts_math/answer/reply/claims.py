@@ -53,14 +53,15 @@ _SETS_OUT: Final = re.compile(
 _CLAUSE: Final = re.compile(
     r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then(?! (?:compute|find|calculate|evaluate|solve"
     r"|use)))\b[,:]? |, meaning (?:that )?(?=.*\d)|, which (?:means (?:that )?(?=.*\d)|(?=(?:leaves|gives|makes"
-    r"|yields) ))|(?<!\\); |，(?:所以|因此|故|则)"
+    r"|yields) ))|(?<!\\); (?!if\b|otherwise\b)|，(?:所以|因此|故|则)"
 )
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want|must"
     r"|if|(?<!\bit )would|maybe|perhaps|try|next|first|not|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew"
     r"|(?<!the )given(?! by)|where|when|unless|except|least|most|(?<!\d )(?:more|less|fewer|greater|smaller)"
-    r"|larger than|(?<=\w )between|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example)\b"
+    r"|larger than|(?<=\w )between|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example"
+    r"|we (?:start|begin)|another (?:reading|sense|interpretation)|in another)\b"
     r"|\?|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
     r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
     r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact)\b",
@@ -74,7 +75,8 @@ _UNREAL: Final = re.compile(
 _LIMITED: Final = re.compile(
     rf"(?<!\d){VALUE},? (?:when|where|at(?! the end of)|if|attained)\b"
     r"|\A(?:for|when|at) \$[^$]*\$\Z"
-    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {VALUE}\Z"
+    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|exceed|equal(?: to)?))?"
+    rf"(?: (?:more|less|fewer|greater|smaller|larger) than)? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
     rf"(?<![\d^]){VALUE} (?:is|are|was|has|have|divides?|holds?|must|can(?:not|'t)?|does(?:n't)?|lies?|\w+verges)\b"
@@ -101,7 +103,10 @@ _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
 _RESIDUE: Final = re.compile(
     rf"(?:\A|[,;:$] ?|\b[a-z]{{2,9}} )[^A-Za-z,;:]{{1,120}}≡ ?({AMOUNT})(?: ?\(?mod ?\d{{1,9}}\)?)?[.!]?\Z"
 )
-_CHECKED: Final = re.compile(r"(?:, because|\b(?:verify|check))\b.*\d\.\Z", re.IGNORECASE)
+_CHECKED: Final = re.compile(
+    r"(?:, because|\b(?:verify|check))\b.*\d\.\Z|\A\W*first\b|\b(?:I|we)(?: will|'ll) (?:first|now|then|start)\b",
+    re.IGNORECASE,
+)
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?(?:[-+*/×·÷–−]|x(?!\()) ?[($]{0,2}\.?\d[^=\n]*\Z")
 _EQUATION: Final = re.compile(r"\d[A-Za-z] ?[-+−] ?\d{0,3}[A-Za-z]\b")  # for unknowns: 9A + 3B
 _OUTCOME: Final = re.compile(  # in words
@@ -125,12 +130,14 @@ _SPELLED: Final = re.compile(
     r"(?:\b(?:is|are|equals|has|have|receives?|gets?|needs?|makes?|takes?|wins?|buys?|sells?|pays?|costs?) "
     r"(?:exactly |only )?|\A)"
     rf"(?!one (?!{_FRACTION}|{_SCALE}))"
-    rf"((?:{_NUMBER})(?:[ -](?:and )?(?:{_NUMBER}|{_SCALE})\b){{0,9}}(?:[ -]{_FRACTION})?)"
-    rf"(?: (?!(?:of|and|or|to|out|dozen|{_FRACTION}|{_SCALE}|methods|approaches|unknowns|variables|equations"
-    r"|parts to)\b)[a-z][^$\d]*)?\Z",
+    rf"((?:{_NUMBER})(?:[ -](?:and )?(?:{_NUMBER}|{_SCALE})\b){{0,9}}(?:[ -]{_FRACTION}| and a half)?)"
+    rf"(?: (?!(?:of(?! them\Z)|and|or|to|out|dozen|{_FRACTION}|{_SCALE}|methods|approaches|unknowns|variables|equations"
+    rf"|parts to)\b)[a-z](?:(?! and (?:{_NUMBER})\b)[^$\d])*)?\Z",
     re.IGNORECASE,
 )
-_COMMA: Final = re.compile(rf"(?<![\d,])(\d{{1,9}}),(\d{{1,2}})(?= ?{MEASURED})")  # of a decimal
+_COMMA: Final = re.compile(
+    rf"(?<![\d,(\[{{])(\d{{1,9}}),(?:(\d{{1,2}})(?= ?{MEASURED})|(?<= 0,)(\d{{2,9}})(?=\W?(?:\s|\Z)))"
+)  # of a decimal
 _WHERE: Final = re.compile(
     r",? where \$?[a-z]\$?(?: ?\\in[^.=]{1,40}| is (?:an|any) (?:[a-z]{1,20} )?(?:integer|number|constant))\.?\Z"
 )
@@ -167,7 +174,7 @@ _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 def stated(sentence: str) -> str | None:
     """What a sentence comes to: the one number or formula that it states; None without such."""
-    sentence = _COMMA.sub(r"\1.\2", _WHERE.sub(".", ASIDE.sub("", sentence)))
+    sentence = _COMMA.sub(r"\1.\2\3", _WHERE.sub(".", ASIDE.sub("", sentence)))
     sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
     complete = sentence.endswith(_COMPLETE) and _OPENED.search(sentence) is None
     sentence = sentence.replace("**", "")
