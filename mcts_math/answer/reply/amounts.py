@@ -47,6 +47,10 @@ _HAS_UNIT: Final = re.compile(r"\A\W{0,3}[$€£¥₹₩₽]|[%°A-Za-z]\$?\Z")
 def with_unit(value: str, text: str, end: int) -> str:
     """A value with the known unit that stands at `end` of `text`: 72 m/s is not 72 km/h."""
     found = None if _HAS_UNIT.search(value) is not None else _UNIT.match(text, end)
-    if found is None or not (unit := unit_name(found[1])).known or unit.known != unit.factors:
+    if (
+        found is None
+        or not (unit := unit_name(found[1].replace("²", "^2").replace("³", "^3"))).known
+        or unit.known != unit.factors
+    ):
         return value
     return f"{value} {found[1]}"

@@ -74,7 +74,7 @@ _UNREAL: Final = re.compile(
 )
 _LIMITED: Final = re.compile(
     rf"(?<!\d){VALUE},? (?:when|where|at(?! the end of)|if|attained)\b"
-    r"|\A(?:for|when|at) \$[^$]*\$\Z"
+    r"|\A(?:for|when|at) \$[^$]*\$\Z|\bto (?:consider|examine|distinguish|look at)\Z"
     rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|exceed|equal(?: to)?))?"
     rf"(?: (?:more|less|fewer|greater|smaller|larger) than)? {VALUE}\Z"
 )

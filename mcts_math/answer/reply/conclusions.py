@@ -22,7 +22,7 @@ _FAREWELL: Final = re.compile(  # to the user
 )
 _NO_CLAIM: Final = (  # a character of a check where no conclusion begins, nor what says that it fails
     r"(?:(?!(?:\n|[.!?] )\W{0,4}(?:hence|so|thus|therefore|final)\b[^\n.]*\d"
-    r"|\b(?:but|however|instead)\b[^\n.]*\d|≠|\\neq?\b).)"
+    r"|\b(?:but|however)\b[^\n.]{0,60}(?:\b(?:needs?|should|must|not|wrong|fails?|requires?)|n't)\b|≠|\\neq?\b).)"
 )
 _NOTES: Final = re.compile(  # under a heading of their own
     r"\n\W{0,9}(?:sanity |let(?:'s|s| us| me) |(?:quick|double)[ -]|to |here(?:'s| is) (?:the|a) ){0,3}(?:check(?:ing)?"
@@ -35,7 +35,8 @@ _NOTES: Final = re.compile(  # under a heading of their own
     r"|let's (?:quickly )?(?:verify|check)|if [^\n.]{1,120}(?:would|n't|'d) (?:have|be|get)\b"
     r"|(?:this|it) holds (?:for|when|where)|(?:we|you) can (?:check|verify) that )(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z"
     r"|(?<=[.$!])\s{1,3}(?:this|that|it)(?: is|'s| equals)? (?:(?:also |equivalent to |equal to |the same as ){0,2}"
-    r"(?:about|approximately|roughly|around)|equivalent to|the same as) (?:[^\n.!?]|\.(?=\d)){1,80}[.!]?\Z"
+    r"(?:about|approximately|roughly|around)|equivalent to|the same as) "
+    r"(?![^\n]{0,80}\b(?:per|each|every|total|all|an? (?:day|week|month|year))\b)(?:[^\n.!?]|\.(?=\d)){1,80}[.!]?\Z"
     r"|(?<=[.$!])\s{1,3}note that [^\n.]{1,80}(?:n't|\bnot|extraneous|rejected)\b[^\n.]{0,60}[.!]?\Z"
     r"|(?<=[.$!])\s{1,3}[^\n.!?]{1,80}, which (?:agrees|matches|checks out|is consistent"
     r"|confirms)\b[^\n.!?]{0,80}[.!]?\Z",

@@ -42,6 +42,7 @@ _SUPPOSING: Final = re.compile(
 )
 _RIGHT: Final = re.compile(
     r"\b(?:it|this|that|answer|value|result|total) (?:should|must) (?:\w{4,9}ly |instead )?(?:be|have been) |\bI meant "
+    r"|\bactually,? it(?:'s| is) [$\d][^=\n.]{0,40}= ?(?=[$\d])"
     r"|\b(?:no|actually|sorry|correction)[,:]? (?:(?:it|this|that)(?:'s| is) )?"
     r"(?=(?:[$\d\\-]|\(?[A-Z]\)?\W)\S{0,80}(?:\s*\Z|\n|(?<=[.;!])\s|(?<=,) not))",
     re.IGNORECASE,
