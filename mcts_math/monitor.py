@@ -37,7 +37,7 @@ class Totals:
         self.questions += 1
         self.answered += bool(solved.tree.solutions) and not solved.error
         self.judged += solved.tree.task.can_be_judged or solved.tree.correct is not None
-        self.correct += solved.tree.correct is True
+        self.correct += solved.tree.correct is True and not solved.error
         if not (solved.tree.solutions or solved.tree.stopped or solved.error):
             self.unfinished += any(not node.terminal and not node.children for node in solved.tree.nodes)
         if solved.tree.stopped:

@@ -43,8 +43,9 @@ def bar() -> tqdm[Any]:
 
 @pytest.mark.parametrize("task", [Task("1", "Q", ("7",)), Task("1", "Q", record={"entry_point": "f", "test": "f()"})])
 def test_a_question_that_broke_down_counts_as_not_solved(task: Task) -> None:
-    totals = Totals()
-    totals.add(Solved(new_tree(task), Cost(), "the engine died"))
+    totals, tree = Totals(), new_tree(task)
+    tree.correct = True  # an attempt was right; the line of results holds none of them
+    totals.add(Solved(tree, Cost(), "the engine died"))
     assert (totals.judged, totals.accuracy, totals.errors) == (1, "accuracy 0/1 = 0.00%", 1)
 
 

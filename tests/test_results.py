@@ -211,10 +211,14 @@ def test_a_last_line_that_only_lacks_its_newline_is_kept(tmp_path: Path) -> None
     assert ids(path) == ["1", "2"]
 
 
-def test_failed_questions_are_tried_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "why", [{"error": "bad luck"}, {"stopped": "max_run_tokens", "format": "react", "step_delim": "\n"}]
+)
+def test_questions_that_failed_or_were_cut_by_the_run_are_tried_again(tmp_path: Path, why: dict[str, str]) -> None:
     path = tmp_path / "out.jsonl"
+    kept = entry("3", stopped="max_question_tokens", format="react", step_delim="\n")
     with results(path) as out:
-        for record in (entry("1"), entry("2", error="bad luck"), entry("3")):
+        for record in (entry("1"), entry("2", **why), kept):
             out.append(record)
     with results(path, resume=True) as out:
         assert out.done == {"1", "3"}

@@ -71,6 +71,12 @@ def error_of(record: Mapping[str, Any]) -> str:
     return error if isinstance(error, str) and len(nodes_of(record)) <= 1 else ""
 
 
+def is_open(record: Mapping[str, Any]) -> bool:
+    """Whether a resumed run solves the question of a line again: its search broke down, or was cut by the budget of a
+    run, which each run has anew."""
+    return bool(error_of(record)) or (is_ours(record) and record.get("stopped") == "max_run_tokens")
+
+
 def verdict_of(record: Mapping[str, Any]) -> bool | None:
     """What the run found of the line's answer; None where it did not judge, or the line is not of a run of ours."""
     correct = record.get("correct")
