@@ -48,12 +48,12 @@ def _where(key: str, value: object) -> Callable[[Any], bool]:
 
 def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
     return AdapterOptions(
-        options.adapter_rank,
-        options.adapter_alpha,
-        options.adapter_dropout,
-        tuple(options.adapter_targets),
-        options.adapter_lr,
-        options.feedback_gradient,
+        rank=options.adapter_rank,
+        alpha=options.adapter_alpha,
+        dropout=options.adapter_dropout,
+        targets=tuple(options.adapter_targets),
+        lr=options.adapter_lr,
+        gradient=options.feedback_gradient,
     )
 
 

@@ -37,13 +37,13 @@ class Provided(TypedDict, total=False):
 def engine_options(config: Config) -> EngineOptions:
     adapter, prompt = config.method.adapter, config.make_format().prompt(Task("", "?"), [])
     return EngineOptions(
-        config.engine,
-        config.model_dir,
-        config.engine_args,
-        config.value_source == "head",
-        None if adapter is None else adapter(config.options),
-        config.num_replicas,
-        None if isinstance(prompt, str) else prompt,
+        engine=config.engine,
+        model_dir=config.model_dir,
+        arguments=config.engine_args,
+        need_value=config.value_source == "head",
+        adapter=None if adapter is None else adapter(config.options),
+        num_replicas=config.num_replicas,
+        example=None if isinstance(prompt, str) else prompt,
     )
 
 

@@ -177,11 +177,11 @@ def searcher(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:
 
 def limits_of(config: Config) -> RunLimits:
     return RunLimits(
-        config.in_flight,
-        config.max_total_time,
-        config.max_question_tokens,
-        config.max_run_tokens,
-        config.max_question_samples,
+        in_flight=config.in_flight,
+        question_s=config.max_total_time,
+        question_tokens=config.max_question_tokens,
+        run_tokens=config.max_run_tokens,
+        question_samples=config.max_question_samples,
     )
 
 

@@ -580,11 +580,14 @@ def test_what_makes_results_is_compared(tmp_path: Path) -> None:
     shots.write_text(json.dumps(["two"]))
     assert "few-shot prompt" in compare_descriptions(before, described())[0]
     (model / "model.safetensors").write_text("new")
-    assert "the model" in compare_descriptions(before, described())[1]
+    assert "the model" in compare_descriptions(before, described())[0]
     before = described()
     (model / "model.safetensors").write_text("two")  # as another round of training leaves it, of the same size
     assert compare_descriptions(before, described()) == ["the weights of the model or of the reward model"]
-    del before["weights"]  # of an earlier version
+    before = described()
+    (model / "chat_template.jinja").write_text("{{ messages }}")
+    assert compare_descriptions(before, described()) == ["the tokenizer or the chat template of the model"]
+    del before["weights"], before["tokenizer"]  # of an earlier version
     assert compare_descriptions(before, described()) == []
 
 

@@ -110,7 +110,7 @@ def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -
     rows: list[Row] = []
     for name, method in methods.items():
         paths = [run_path(folder, name, seed) for seed in method.seeds]
-        reports = [evaluate_file(path, grader, top_k=max(method.top, 1), keep=True) for path in paths]
+        reports = [evaluate_file(path, grader, top_k=max(method.top, 1)) for path in paths]
         rows.append(make_row(name, reports, scores_by_id(reports)))
         if method.top:
             majorities = [report.majority for report in reports]

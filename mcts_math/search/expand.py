@@ -65,9 +65,9 @@ def complete(
         requests = [
             Generate(
                 prompt.going_on(done[i].written + resumption.pieces),
-                1,
-                resumption.sampling,
-                expansion.seed(tree, f"{places[i]} part {number}"),
+                num_samples=1,
+                sampling=resumption.sampling,
+                seed=expansion.seed(tree, f"{places[i]} part {number}"),
                 task_id=tree.task.id,
                 adapter=expansion.adapter,
                 more=True,
