@@ -64,7 +64,7 @@ class Totals:
 class Monitor:
     total: int  # questions that this run is to solve
     counts: Totals  # of those that it has solved
-    logger: Logger | None = None
+    logger: Logger = field(default_factory=lambda: Logger("none", print))
     _scheduler: Scheduler | None = None
     _services: Services | None = None
     _begun: float = field(default_factory=time.monotonic)
@@ -114,15 +114,13 @@ class Monitor:
 
     def close(self) -> None:
         self._log()
-        if self.logger is not None:
-            self.logger.close()
+        self.logger.close()
 
     def _log(self) -> None:
-        if self.logger is not None:
-            facts = self.facts()
-            numbers = {key: float(facts[key]) for key in _LOGGED if facts[key] is not None}
-            accuracy = {"accuracy": facts["right"] / facts["judged"]} if facts["judged"] else {}
-            self.logger.log(numbers | accuracy, facts["done"])
+        facts = self.facts()
+        numbers = {key: float(facts[key]) for key in _LOGGED if facts[key] is not None}
+        accuracy = {"accuracy": facts["right"] / facts["judged"]} if facts["judged"] else {}
+        self.logger.log(numbers | accuracy, facts["done"])
 
 
 def _of_engine(services: Services | None) -> JsonObject:

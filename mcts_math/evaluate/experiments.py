@@ -77,7 +77,7 @@ class ExperimentConfig(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SeededRun:
     """One method with one seed."""
 
     name: str
@@ -92,10 +92,10 @@ def run_path(folder: Path, name: str, seed: int) -> Path:
     return folder / f"{stem}.seed{seed}.jsonl"
 
 
-def runs_of(methods: Mapping[str, MethodConfig], folder: Path) -> list[Run]:
+def runs_of(methods: Mapping[str, MethodConfig], folder: Path) -> list[SeededRun]:
     """All runs of an experiment. Raises ConfigError where two methods would share a results file."""
     runs = [
-        Run(name, method, seed, run_path(folder, name, seed))
+        SeededRun(name, method, seed, run_path(folder, name, seed))
         for name, method in methods.items()
         for seed in method.seeds
     ]
