@@ -73,7 +73,7 @@ class Method:
     backs_up: bool = False  # its nodes have Q, N and a prior
     # how the engine learns at test time; None: it need not
     adapter: Callable[[Any], AdapterOptions | RuleOptions] | None = None
-    needs_certainty: Callable[[Any], bool] = _never  # the engine must tell how certain it is of each sample
+    needs_certainty: Callable[[Any], bool] = _never  # samples tell how certain the model is of them
     needs_token_beams: bool = False  # the engine searches over tokens; nothing is drawn, so temperature must be 0
 
     def needs_values(self, options: Any) -> bool:

@@ -160,7 +160,14 @@ def make_expansion(config: Config, *, use_values: bool) -> Expansion:
     form = config.make_format()
     return Expansion(
         format=form,
-        sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens, form.stops),
+        sampling=Sampling(
+            temperature=config.temperature,
+            top_p=config.top_p,
+            top_k=config.top_k,
+            max_tokens=config.max_tokens,
+            stop=form.stops,
+            want_certainty=config.method.needs_certainty(config.options),
+        ),
         max_depth=config.max_depth,
         run_seed=config.run_seed,
         use_values=use_values,

@@ -223,6 +223,6 @@ def solution_of(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject
         "ground_truth": tree.task.record.get("answer", list(tree.task.answers) or None),
         "value": NO_VALUE if node.value is None else node.value,
         "final_answer": node.answer,
-        "solution": tree.text(node, step_delim),
+        "solution": step_delim.join(step.text for step in tree.steps(node)),
         "tag": tag,
     }

@@ -57,11 +57,6 @@ class Budget:
         return max(0, min(self.trials - counted, _RETRIES * self.trials - len(tree.attempts)))
 
 
-def telling_certainty(expansion: Expansion) -> Expansion:
-    """The same, with samples that tell how certain the model is of them."""
-    return replace(expansion, sampling=replace(expansion.sampling, want_certainty=True))
-
-
 def certainty(tree: Tree, end: Node) -> float:
     """Self-certainty of the attempt that ends here: the mean over its tokens of `Sample.certainty`, nats, >= 0."""
     steps = tree.turn(end)
