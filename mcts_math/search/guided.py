@@ -78,5 +78,5 @@ def _roll_out(expansion: Expansion, tree: Tree, node: Node, steps: int) -> Askin
         generation = yield from ask_samples(expansion.generate(tree, node, 1))
         if generation.too_long:
             break
-        (node,) = yield from grow(expansion, tree, node, generation)
+        (node,) = yield from grow(expansion, tree, node, generation, [f"ahead of {node.id}"])
     return node
