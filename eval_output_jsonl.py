@@ -62,8 +62,7 @@ def main(argv: list[str]) -> int:
     with Grader(args.workers or None) as grader:
 
         def evaluate(paths: list[str]) -> list[Report]:
-            keep = args.vote or bool(args.than)
-            return [evaluate_file(path, grader, react=args.react, top_k=args.top, keep=keep) for path in paths]
+            return [evaluate_file(path, grader, react=args.react, top_k=args.top) for path in paths]
 
         reports, others = evaluate(args.res_file), evaluate(args.than or [])
         votes = votes_by_id(reports, grader) if args.vote else {}

@@ -167,16 +167,16 @@ class Common(Settings):
     def make_format(self) -> StepFormat:
         """The step format, as it is set. Reads the prompt files. Raises ConfigError where they can't be used."""
         options = FormatOptions(
-            self.step_delim,
-            None if self.stop is None else tuple(self.stop),
-            self.few_shot_path,
-            self.prompt_path,
-            self.num_few_shot,
-            self.run_seed,
-            tuple(self.chat_template_kwargs.items()),
-            self.max_thinking_tokens,
-            self.think == "search",
-            self.step_pattern,
+            step_delim=self.step_delim,
+            stops=None if self.stop is None else tuple(self.stop),
+            few_shot_path=self.few_shot_path,
+            prompt_path=self.prompt_path,
+            num_few_shot=self.num_few_shot,
+            seed=self.run_seed,
+            template=tuple(self.chat_template_kwargs.items()),
+            max_thinking_tokens=self.max_thinking_tokens,
+            search_thoughts=self.think == "search",
+            step_pattern=self.step_pattern,
         )
         return make_format(self.prompt_wrap, options)
 
@@ -199,10 +199,8 @@ class Common(Settings):
                 "value is none, but need_value_func is true: leave one of them out; behind a file that sets it, write "
                 "need_value_func=null"
             )
-        if self.batch_size == 0:
-            raise ValueError("batch_size must be at least 1, or -1 for all")
-        if self.top_k == 0:
-            raise ValueError("top_k must be at least 1, or -1 for all")
+        if zero := next((key for key in ("batch_size", "top_k") if getattr(self, key) == 0), None):
+            raise ValueError(f"{zero} must be at least 1, or -1 for all")
         if any(not text for text in self.stop or ()):
             raise ValueError("stop must not hold an empty string")
         return self

@@ -36,7 +36,7 @@ from mcts_math.evaluate.comparison import compare_rows, render_differences, rend
 from mcts_math.evaluate.experiments import (
     ExperimentConfig,
     MethodConfig,
-    Run,
+    SeededRun,
     check_configs,
     check_contrasts,
     rows_of,
@@ -111,7 +111,7 @@ def parse_method(text: str, seeds: Sequence[int], common: Sequence[str]) -> tupl
     return name, method if method.load().temperature else method.model_copy(update={"seeds": list(seeds[:1])})
 
 
-def solve(run: Run, questions: str, *more: str) -> None:
+def solve(run: SeededRun, questions: str, *more: str) -> None:
     """Performs one run in a process of its own, unless its results are complete."""
     command = [sys.executable, "solver_demo.py", "--custom_cfg", run.method.config, "--qaf", questions]
     command += ["--output", str(run.output), *more]

@@ -43,8 +43,9 @@ def bar() -> tqdm[Any]:
 
 @pytest.mark.parametrize("task", [Task("1", "Q", ("7",)), Task("1", "Q", record={"entry_point": "f", "test": "f()"})])
 def test_a_question_that_broke_down_counts_as_not_solved(task: Task) -> None:
-    totals = Totals()
-    totals.add(Solved(new_tree(task), Cost(), "the engine died"))
+    totals, tree = Totals(), new_tree(task)
+    tree.correct = True  # an attempt was right; the line of results holds none of them
+    totals.add(Solved(tree, Cost(), "the engine died"))
     assert (totals.judged, totals.accuracy, totals.errors) == (1, "accuracy 0/1 = 0.00%", 1)
 
 
@@ -104,7 +105,7 @@ def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monk
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     out = io.StringIO()
-    told = Progress(Monitor(4, Totals(), _begun=now[0]), tmp_path / "x.live.json", print, out=out)
+    told = Progress(Monitor(4, Totals(begun=now[0])), tmp_path / "x.live.json", print, out=out)
     told.tell(bar())
     assert out.getvalue() == ""
     now[0] += 61
@@ -124,7 +125,7 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
 
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    told = Progress(Monitor(4, Totals(questions=1), _begun=now[0]), tmp_path / "x.live.json", print)
+    told = Progress(Monitor(4, Totals(questions=1, begun=now[0])), tmp_path / "x.live.json", print)
     told.tell(bar())
     assert json.loads(told.path.read_bytes())["loading"] is True
     assert describe(told.monitor.facts()) == "1/4 questions, loading, 00:00 left"
@@ -134,6 +135,7 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
     facts = told.monitor.facts()
     assert (facts["tokens_per_s"], facts["seconds"], facts["seconds_left"]) == (50.0, 10.0, 30)
     assert (facts["trees"], facts["requests"], facts["batch_rows"]) == (2, 3, None)
+    assert "1 question in 10.0 s, " in summarise(told.monitor.counts, tmp_path / "x.jsonl")
     told.tell(bar())
     assert json.loads(told.path.read_bytes())["loading"] is False
 

@@ -211,10 +211,14 @@ def test_a_last_line_that_only_lacks_its_newline_is_kept(tmp_path: Path) -> None
     assert ids(path) == ["1", "2"]
 
 
-def test_failed_questions_are_tried_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "why", [{"error": "bad luck"}, {"stopped": "max_run_tokens", "format": "react", "step_delim": "\n"}]
+)
+def test_questions_that_failed_or_were_cut_by_the_run_are_tried_again(tmp_path: Path, why: dict[str, str]) -> None:
     path = tmp_path / "out.jsonl"
+    kept = entry("3", stopped="max_question_tokens", format="react", step_delim="\n")
     with results(path) as out:
-        for record in (entry("1"), entry("2", error="bad luck"), entry("3")):
+        for record in (entry("1"), entry("2", **why), kept):
             out.append(record)
     with results(path, resume=True) as out:
         assert out.done == {"1", "3"}
@@ -576,11 +580,14 @@ def test_what_makes_results_is_compared(tmp_path: Path) -> None:
     shots.write_text(json.dumps(["two"]))
     assert "few-shot prompt" in compare_descriptions(before, described())[0]
     (model / "model.safetensors").write_text("new")
-    assert "the model" in compare_descriptions(before, described())[1]
+    assert "the model" in compare_descriptions(before, described())[0]
     before = described()
     (model / "model.safetensors").write_text("two")  # as another round of training leaves it, of the same size
     assert compare_descriptions(before, described()) == ["the weights of the model or of the reward model"]
-    del before["weights"]  # of an earlier version
+    before = described()
+    (model / "chat_template.jinja").write_text("{{ messages }}")
+    assert compare_descriptions(before, described()) == ["the tokenizer or the chat template of the model"]
+    del before["weights"], before["tokenizer"]  # of an earlier version
     assert compare_descriptions(before, described()) == []
 
 

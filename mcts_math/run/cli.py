@@ -83,27 +83,29 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
                 shard=args.shard,
                 save_correct=args.save_correct,
             )
-    except (KeyboardInterrupt, Exception) as error:
-        interrupted, known = isinstance(error, KeyboardInterrupt), isinstance(error, MctsMathError)
-        if interrupted or known:
-            print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
-        # A run that was refused has not begun: the same command would be refused again.
-        refused = isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError))
-        if not refused and _identity(output) not in (None, old):
-            words = [
-                "python",
-                sys.argv[0],
-                *(word for word in argv if word not in ("--resume", "--overwrite")),
-                "--resume",
-            ]
-            print(f"Finished questions are in {output}. To go on:\n  {shlex.join(words)}", file=sys.stderr)
-        elif interrupted:
-            print("No question is finished yet. Give the same command again.", file=sys.stderr)
-        if not (interrupted or known):
-            raise
-        return 130 if interrupted else 2
+    except (ConfigError, TaskError, RecordError, CheckpointError) as refusal:  # the same command is refused again
+        print(f"error: {refusal}", file=sys.stderr)
+        return 2
+    except MctsMathError as error:
+        print(f"error: {error}{_how_to_go_on(output, old, argv)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        nothing = "\nNo question is finished yet. Give the same command again."
+        print(f"\ninterrupted{_how_to_go_on(output, old, argv) or nothing}", file=sys.stderr)
+        return 130
+    except Exception:
+        sys.stderr.write(f"{_how_to_go_on(output, old, argv)}\n".lstrip())
+        raise
     print(summarise(totals, output))
     return SOME_FAILED if totals.errors else 0
+
+
+def _how_to_go_on(output: Path, old: int | None, argv: Sequence[str]) -> str:
+    """Lines about the results of this run; "" where there are none. `old`: the file that stood there before."""
+    if _identity(output) in (None, old):
+        return ""
+    words = ["python", sys.argv[0], *(word for word in argv if word not in ("--resume", "--overwrite")), "--resume"]
+    return f"\nFinished questions are in {output}. To go on:\n  {shlex.join(words)}"
 
 
 def summarise(totals: Totals, output: Path) -> str:

@@ -11,7 +11,7 @@ from mcts_math.config import Config
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.load import find_engine
 from mcts_math.errors import ConfigError
-from mcts_math.evaluate.experiments import ConfigFile, MethodConfig, Run, check_contrasts, runs_of
+from mcts_math.evaluate.experiments import ConfigFile, MethodConfig, SeededRun, check_contrasts, runs_of
 from mcts_math.settings import load_settings, make_settings
 from mcts_math.tasks import load_tasks
 from mcts_math.train.config import RoundsConfig, TrainConfig
@@ -84,7 +84,7 @@ class Plan:
             settings["pairs"] = [str(Path(path).with_name("pairs.jsonl")) for path in examples]
         return make_settings(TrainConfig, settings)
 
-    def runs(self, number: int) -> list[tuple[Run, Config]]:
+    def runs(self, number: int) -> list[tuple[SeededRun, Config]]:
         """The runs of a round's evaluation, those that take longest first."""
         runs = []
         for run in runs_of(self.methods(number), self.round(number) / "eval"):

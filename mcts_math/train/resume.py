@@ -16,7 +16,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from mcts_math.engine.checkpoint import Checkpoint, inspect
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.files import ROOM, find_twice
-from mcts_math.run.description import sample_weights
+from mcts_math.run.description import sample_files
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import NEUTRAL_KEYS, TrainConfig, TuningConfig
 from mcts_math.train.stages import file_digest, locked, write_json
@@ -50,7 +50,7 @@ def describe(config: TrainConfig | TuningConfig, files: Iterable[str], packages:
     """What identifies a training: its config, where it starts, what its files hold, and versions of packages."""
     return {
         "config": config.model_dump(),
-        "weights": sample_weights(config.model_dir),
+        "weights": sample_files(config.model_dir),
         "files": {path: file_digest(Path(path)) for path in files},
         "versions": {name: importlib.metadata.version(name) for name in packages},
     }
