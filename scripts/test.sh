@@ -20,8 +20,8 @@ types="$(mktemp)"
 trap 'rm -f "$types"' EXIT
 "$PYTHON" -m mypy > "$types" & # beside the tests, of which many wait
 checking=$!
-# The tests of a file share engines that take long to start: they run in one process. Many wait: one process a core is few.
-"$PYTHON" -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder "$@" && tests=0 || tests=$?
+# The tests of a file share engines that take long to start: they run in one process. Many wait: two processes a core are not too many.
+"$PYTHON" -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder "$@" && tests=0 || tests=$?
 wait $checking && typed=0 || typed=$?
 cat "$types"
 exit $((tests > typed ? tests : typed))
