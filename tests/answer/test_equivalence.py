@@ -45,6 +45,11 @@ def test_percent_in_both_readings_by_default() -> None:
     assert not is_equiv("10", "0.1")
 
 
+def test_a_spacing_command_that_lost_its_space_at_the_end() -> None:
+    assert is_equiv(r"\frac12", "\\frac12\\")
+    assert not is_equiv(r"\frac13", "\\frac12\\")
+
+
 def test_domain_traps() -> None:
     assert is_equiv(r"\sqrt{x^2}", "|x|")
     assert not is_equiv(r"\sqrt{x^2}", "x")

@@ -17,7 +17,7 @@ _AROUND: Final = frozenset({"^", "*", "/", "+", "-", "!"})
 _BOUNDS: Final = frozenset({"<", "<=", ">", ">=", "!="})
 _CONDITIONS: Final = _BOUNDS | {"in", "="}
 _IF: Final = frozenset({"if", "for", "when", "where", "while", "if and only if"})
-_OTHERWISE: Final = frozenset({"otherwise", "else"})
+_OTHERWISE: Final = frozenset({"otherwise", "else", "elsewhere"})
 _OPENING: Final = {"]": "(", "{{": "{"}
 _CLOSING: Final = {"[": ")", "}}": "}"}
 

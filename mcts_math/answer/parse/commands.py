@@ -36,7 +36,7 @@ _OTHERS: Final = {
     name: (kind, text)
     for kind, table in (
         ("sym", meanings("T: top intercal; ∂: partial; l: ell; Pi: Pi")),
-        ("money", meanings("EUR: euro; GBP: pounds; JPY: yen; INR: rupee; dollar: $")),
+        ("money", meanings("EUR: euro; GBP: pounds; ¥: yen; INR: rupee; dollar: $")),
         ("word", {"forall": "for all"}),
         ("op", _OPERATORS),
     )
@@ -160,5 +160,7 @@ def _is_name(scanner: Scanner, font: str, content: str) -> bool:
     if content in UNITS and scanner.follows(("num", "const"), _VALUE_ENDS):
         return False
     applied = scanner.peek() == "(" or (scanner.peek() == "^" and content[-1] in "nsth" and len(content) > 2)
-    mathematical = font.startswith(("math", "operator", "bold", "bm")) or (content in FUNCTIONS and applied)
+    mathematical = (
+        font.startswith(("math", "operator", "bold", "bm")) or (content in FUNCTIONS and applied) or content == "cis"
+    )
     return mathematical and (len(content) == 1 or content in FUNCTIONS or content in CONSTANTS)

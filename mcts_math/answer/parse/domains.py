@@ -13,7 +13,7 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import as_tuple
 from mcts_math.answer.values.nodes import Group, Matrix, Node, Num, Prod, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.polynomials import linear_function
-from mcts_math.answer.values.roles import COMPLEX, COUNTERS, INTEGERS
+from mcts_math.answer.values.roles import ALONG, COMPLEX, COUNTERS, INTEGERS
 from mcts_math.answer.values.shapes import assignments, family, integers
 from mcts_math.answer.values.show import show
 
@@ -48,11 +48,12 @@ def without_domain(node: Group) -> Node | None:
             ):
                 continue  # x = 5, x in N
             case Relation(_, (Sym(name), Sym("Z" | "N" as domain))):
+                result = _within(result, name)
                 if isinstance(result, Relation) and len(result.ops) > 1 and Sym(name) in result.items:
                     return integers([result], name, domain)
-                if isinstance(result, Relation) and result.ops == ("=",):
+                if isinstance(result, Relation) and result.ops in (("=",), ("in",)):
                     label, body = result.items
-                    result = Relation(("=",), (label, family(body, name, domain)))
+                    result = Relation(result.ops, (label, family(body, name, domain)))
                 elif isinstance(result, Relation) and result.ops == ("!=",):
                     return SetOp("minus", (REALS, family(result.items[1], name, domain)))
                 else:
@@ -71,6 +72,14 @@ def without_domain(node: Group) -> Node | None:
                     points = tree.Bound("line", body, name, tree.ZERO, tree.ZERO)
                     result = Relation(("=",), (*labels, points)) if labels else points
     return result
+
+
+def _within(node: Node, name: str) -> Node:
+    """`2k < x < 2k + 1` as x in an interval, for each k; other nodes as they are."""
+    match node:
+        case Relation(("<" | "<=" as low, "<" | "<=" as high), (first, Sym(letter) as label, last)) if letter != name:
+            return Relation(("in",), (label, Group("(["[low == "<="], ")]"[high == "<="], (first, last))))
+    return node
 
 
 def _at_integers(node: Node, name: str) -> Node:
@@ -113,10 +122,19 @@ def over_range(node: Group) -> Node | None:
             numbers = first, *others
         case [Relation(("in",), (Sym(name), Group("{", _, numbers)))]:
             pass
+        case [Relation((">" | ">=" as op,), (Sym(name), Num(end)))] if name in COUNTERS and (
+            tree.symbols(body) == {name} or (isinstance(label, Sym) and label.name.endswith(f"_{name}"))
+        ):
+            numbers = Num(Fraction(floor(end) + 1 if op == ">" else ceil(end))), tree.DOTS
         case [Relation((_, _), (_, Sym(name), _))] if name in INTEGERS and tree.PI in tree.walk(body):
             numbers = getattr(integers(rest, name, "Z"), "items", ())
     *known, last = listed(numbers) if tree.DOTS in numbers else numbers or (node,)
-    if not known or name not in tree.symbols(body) or not all(isinstance(item, Num) for item in known):
+    if (
+        not known
+        or name not in tree.symbols(body)
+        or isinstance(body, _NO_VALUES)
+        or not all(isinstance(item, Num) for item in known)
+    ):
         return None
     values: Node = Group("{", "}", tuple(tree.substitute(body, {name: number}) for number in (*known, last)))
     if last == tree.DOTS:
@@ -144,6 +162,16 @@ def line(node: Relation) -> Relation | None:
         return None
     points = tree.Bound("line", _point(places), "t", tree.ZERO, tree.ZERO)
     return Relation(("=",), (_point(Sym(name) for name, _ in linear), points))
+
+
+def through_point(node: Sum) -> tree.Bound | None:
+    """`(1, 2, 3) + t (1, 0, -1)` as the line that it is; None for anything else."""
+    match [item for item in node.items if tree.symbols(item)]:
+        case [Prod(factors)] if len(node.items) == 2 and tree.symbols(node) <= ALONG:
+            names = [item.name for item in factors if isinstance(item, Sym)]
+            points = as_tuple(node) if len(names) == len(tree.symbols(node)) == 1 else None
+            return tree.Bound("line", points, names[0], tree.ZERO, tree.ZERO) if points is not None else None
+    return None
 
 
 def _is_domain(node: Node) -> bool:

@@ -23,6 +23,7 @@ _SUBSCRIPT: Final = re.compile(r"_([A-Za-z]+|\d+|\\[a-zA-Z]+)|(\d+)(?![.\d]|\^\{
 _MAX_SUBSCRIPT: Final = 80
 _STYLE: Final = re.compile(r"\\(?:text|mathrm|mathit|rm)(?![a-z])|[ {}\\]")
 _ARGUMENT: Final = re.compile(r"\s*[(\w^{\\]")
+_RAISED: Final = re.compile(r"[\^_'(]")
 _CALL: Final = re.compile(r" ?\(")
 _EQUALS: Final = re.compile(r" ?=(?!=)")
 _OPERAND: Final = re.compile(r"\s{0,3}\}?\s{0,3}(?:[\d(\\$-]|[b-z](?![a-z]))")
@@ -141,7 +142,14 @@ def _scan_unknown(scanner: Scanner, run: str) -> None:
     if parts is None:
         scanner.add("word", run)
         return
+    together = (
+        len(parts) == len(run) and scanner.follows((), ("/",)) and not scanner.space and not scanner.sees(_RAISED)
+    )
+    if together:  # t/RC, which is t/(RC)
+        scanner.add("op", "(")
     scanner.position -= len(run)
     for part in parts:
         scanner.position += len(part)
         scan_known(scanner, part)
+    if together:
+        scanner.add("op", ")")

@@ -26,7 +26,7 @@ _DOTS: Final = r"\s*(?:\.{3}|\\[lc]?dots\b)"
 _ELLIPSIS: Final = re.compile(_DOTS)
 _BASES: Final = {word: value for word, value in NUMBER_WORDS.items() if 2 <= value <= 16}
 _CYCLE: Final = re.compile(r"(\d{0,6}?)(?:(\d)\2{2,}|(\d{2,6})\3+)")
-_OTHER_LETTERS: Final = re.compile(r"(?!array|complex)(?<![a-z])[a-ik-zA-Z]")
+_OTHER_LETTERS: Final = re.compile(r"(?!array|complex|(?:sqrt|exp|sin|cos)\()(?<![a-z])[a-ik-zA-Z]")
 
 
 def repeating(whole: str, head: str, cycle: str) -> Fraction:

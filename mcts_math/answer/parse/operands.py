@@ -108,7 +108,7 @@ def _is_of_numbers(cursor: Cursor) -> bool:
 def _symbol(cursor: Cursor, name: str) -> Node:
     if name in FREE_FUNCTIONS:
         name += _mark(cursor)
-        if cursor.sees("(") and not cursor.token.space:
+        if cursor.sees("(") and (not cursor.token.space or name[:1] == "p"):  # behind a command a space says nothing
             cursor.advance()
             return Call(name, tuple(cursor.arguments()), free=True)
     if name == "C" and cursor.sees("(") and not cursor.token.space and _is_pair(cursor):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise, product
 from typing import Final
 
-from mcts_math.answer.parse.domains import line, over_range, without_domain
+from mcts_math.answer.parse.domains import line, over_range, through_point, without_domain
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
@@ -67,15 +67,24 @@ def tidy(node: Node) -> Node:
 
 
 def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
+    if isinstance(node, Sum) and (points := through_point(node)) is not None:
+        return points
     if any(isinstance(part, tree.Matrix) for part in tree.walk(node)):
         return matrix_value(node) or node
     if isinstance(node, Sum):
         return as_tuple(node)
+    parts = tree.children(node)
+    if any(isinstance(part, Group) for part in parts) and any(map(_counts_words, parts)):
+        raise UnreadableError("words between a number and brackets")
     if isinstance(node, Prod) and (vector := scaled(node)) is not None:
         return vector
     if any(map(is_measure, tree.walk(node))) and not (isinstance(node, Prod) and _count_signs(node)):
         return _possible(product_of_measures(node))
     return transposed_list(node) or power_of_interval(node) if isinstance(node, Power) else None
+
+
+def _counts_words(node: Node) -> bool:
+    return isinstance(node, Quantity) and not node.unit.known
 
 
 def _possible(result: Node | None) -> Node:

@@ -17,6 +17,7 @@ from mcts_math.answer.values.nodes import Call, Const, Group, Matrix, Node, Rela
 from mcts_math.answer.values.shapes import as_rows, assignments, closed, label_key, letters
 from mcts_math.answer.verdict import Policy
 
+_QUANTITIES: Final = frozenset("vumqpFRVIMQTPA")  # numbered where there are several things
 MAX_UNORDERED: Final = 400
 _TRUTH: Final = (Const("true"), Const("false"), Text("T"), Text("F"))
 
@@ -82,7 +83,9 @@ def compare_collections(left: Node, right: Node, policy: Policy) -> Decision:
 
 
 def _stems(names: Iterable[str]) -> set[str]:
-    return {name.partition("_")[0] for name in names}
+    """What the names are called but for the numbers of solutions: x_1 and x_2 are x, v_x and v_y (or v_1) are not."""
+    parts = {name: name.partition("_") for name in names}
+    return {stem if number.isdigit() and stem not in _QUANTITIES else name for name, (stem, _, number) in parts.items()}
 
 
 def _has_solutions(node: Node) -> bool:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from string import ascii_letters
 from typing import Final
 
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.text.things import rejects, same_things
+from mcts_math.answer.text.vocabulary import meanings
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
-from mcts_math.answer.values.roles import COORDINATES
+from mcts_math.answer.values.roles import ADDED, COORDINATES, VARIABLES
 from mcts_math.answer.values.shapes import letters, letters_of
 
 _FUNCTIONS: Final = "fghFGH"
 _ROUNDED: Final = 0.01  # of a value: how far it is rounded in a chain such as r = sqrt(3) = 1.73
+_STATISTICS: Final = meanings(
+    "mean: mu E mean average expected expectation; median: median; mode: mode; variance: Var variance; "
+    "deviation: sigma SD deviation"
+)
 _INDICES: Final = "nkmij"
 
 
@@ -58,7 +64,8 @@ def label_first(relation: Relation) -> Relation:
         return relation
     left, right = map(_segment, relation.items)
     named = isinstance(right, Sym) or (isinstance(right, Call) and right.free)
-    turn = named and _is_label(right, left) and not _is_label(left, right)
+    curves = isinstance(right, Sym) and right.name in ADDED and symbols(left) & VARIABLES  # x^2 + y^2 = C
+    turn = named and not curves and _is_label(right, left) and not _is_label(left, right)
     return Relation(relation.ops, (right, left) if turn else (left, right))
 
 
@@ -102,7 +109,7 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
         if isinstance(value, Text):  # other people who are the same
             return left.words.lower() == right.words.lower()
         return same_things(left.words, right.words)
-    if left == right:
+    if left == right or (isinstance(left, Call) and isinstance(right, Call) and _same_determinant(left, right)):
         return True
     if isinstance(left, Text) or isinstance(right, Text):
         words, letters = (left, right) if isinstance(left, Text) else (right, left)
@@ -113,9 +120,18 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
     return False if functions else None  # other functions, or other arguments: f and f', f(2) and f(3)
 
 
+def _same_determinant(left: Call, right: Call) -> bool:
+    """Whether one is det(A) and the other |A|."""
+    return left.args == right.args and {left.name, right.name} == {"det", "abs"}
+
+
 def _may_be_short(words: Node, letters: Node) -> bool:
     """Whether a name in words may be one in letters: of two abbreviations, or words, only the same ones."""
     name = letters_of(letters)
+    if isinstance(words, Text) and isinstance(letters, Sym):
+        told = {_STATISTICS[word] for word in words.words.split() if word in _STATISTICS}
+        meant = "mean" if letters.name.endswith(" bar") else _STATISTICS.get(letters.name, "")
+        return not told or not meant or meant in told
     if not isinstance(words, Text) or not name or " " in words.words:
         return True
     is_short = sum(letter.isupper() for letter in words.words) > 1 or not name.isupper()  # else a segment's length AB
@@ -149,7 +165,8 @@ def _function(name: Node) -> tuple[str, str] | None:
         case Sym(letter) if primes or letter == "y":
             return primes or "y", "" if letter in _FUNCTIONS else letter
         case Call(letter, args, True) if all(isinstance(arg, Sym) and arg.name.islower() for arg in args):
-            return primes + (letter[1:] if letter[1:2] in ("'", "^") else ""), ""
+            mark = letter.lstrip(ascii_letters)
+            return primes + (mark if mark[:1] in ("'", "^") else ""), ""
     return None
 
 

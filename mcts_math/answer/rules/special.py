@@ -20,7 +20,7 @@ from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Gr
 from mcts_math.answer.values.points import point
 from mcts_math.answer.values.polynomials import linear_function
 from mcts_math.answer.values.roles import COUNTERS, INTEGERS, PARAMETERS, UNKNOWNS
-from mcts_math.answer.values.shapes import assignments, is_congruence, is_family
+from mcts_math.answer.values.shapes import assignments, is_congruence, is_family, over_integers
 from mcts_math.answer.values.spans import rank, same_flat
 from mcts_math.answer.verdict import Policy
 
@@ -123,11 +123,13 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
         steps = (tree.Prod((item.args[1], tree.Sym(family.name))) for item in other.items if isinstance(item, Call))
         starts = (item.args[0] for item in other.items if isinstance(item, Call))
         other = replace(family, body=Group("", "", tuple(map(tree.Sum, zip(starts, steps, strict=True)))))
+    other = over_integers(other, COUNTERS)
     if not isinstance(other, Bound) or not is_family(other):
         given = symbols(family.body) - {family.name}
         counters = {*COUNTERS, *({family.name} & INTEGERS)} - given - UNKNOWNS
         letters = symbols(other) & (PARAMETERS if family.kind == "line" else counters)
-        if len(letters) != 1:
+        stated = any(isinstance(part, tree.Relation) for part in tree.walk(other))  # of the letter: k != 0
+        if len(letters) != 1 or stated or family.low not in (tree.ZERO, ONE):
             return False
         other = Bound(family.kind, other, min(letters), family.low, family.high)
     if family.kind != other.kind:

@@ -19,7 +19,7 @@ _GENOTYPE: Final = re.compile(r"(?![IVXivx]+$)(?:([A-Za-z])(?i:\1))+")  # AaBb: 
 _ELEMENT: Final = re.compile(r"[A-Z][a-z]")  # Co is no CO
 
 # What a property is said of: `odd function` is odd.
-_HEADS: Final = frozenset({"function", "triangle", "number", "series", "sequence", "integral", "wins"})
+_HEADS: Final = frozenset({"function", "triangle", "number", "series", "sequence", "integral", "wins", "it"})
 
 
 def compare_texts(text: Text, other: Node, policy: Policy) -> Decision:

@@ -17,6 +17,8 @@ _SCRIPT_RUNS: Final = tuple(
 )
 _VULGAR: Final = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _MICRO: Final = re.compile(r"(?<=\d) ?[μµ]([mgsLlFAVWCJN])\b")  # 5 μm, but not μm without a number
+_MARKED: Final = re.compile("(?<![^\\W\\d_])(?:[A-Za-z][\u0302\u0304\u0305\u20d7]|[ŷȳ])(?![^\\W\\d_])")  # x̄, ŷ
+_ACCENTS: Final = {"\u0302": "hat", "\u0304": "bar", "\u0305": "bar", "\u20d7": "vec"}
 _CIRCLED: Final = re.compile("([①-⑳])(?=[①-⑳])")
 _DOTTED: Final = re.compile("(\\d)\u0307")
 # Each symbol, or symbols, with what it stands for: a plain character, or a command.
@@ -46,9 +48,15 @@ def plain_alphabet(text: str) -> str:
         text = pattern.sub(rf"{sign}{{\g<0>}}", text).translate(plain)
     text = _MICRO.sub(r"\\text{ u\1}", text)
     text = _CIRCLED.sub(r"\1, ", text)
+    text = _MARKED.sub(_marked, text)
     text = _DOTTED.sub(r"\\dot{\1}", _VULGAR.sub(_vulgar, text)).translate(_SYMBOLS)
     text = unicodedata.normalize("NFKC", text).translate(_SYMBOLS)
     return "".join(char for char in text if unicodedata.category(char) != "Cf")
+
+
+def _marked(match: re.Match[str]) -> str:
+    parts = unicodedata.normalize("NFD", match.group())
+    return rf"\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
 
 
 def _vulgar(match: re.Match[str]) -> str:

@@ -8,7 +8,9 @@ from typing import Final
 from mcts_math.answer.text.runs import is_word
 
 _MAX_LENGTH: Final = 400  # characters
-_SPOKEN: Final = re.compile(r"\b(?:if|for|when|where|with|provided|assuming|constants?|otherwise)\b|[\w})\]] \(")
+_SPOKEN: Final = re.compile(
+    r"\b(?:if|for|when|where|with|provided|assuming|constants?|otherwise|elsewhere)\b|[\w})\]] \("
+)
 _WORD: Final = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,40}")
 _LETTERS: Final = r"[A-Za-z](?:_\{?\w\}?)?(?:(?:, ?and | and |, ?)[A-Za-z](?:_\{?\w\}?)?)*"
 _KINDS: Final = r"(?:constants?|reals?|real (?:numbers?|constants?))"
@@ -33,7 +35,9 @@ _BOUND: Final = re.compile(rf"{_SIDE}(?: ?{_SIGN} ?{_SIDE}){{1,2}}")
 _EQUAL: Final = re.compile(rf"{_SIDE} ?= ?{_SIDE}")
 _PARITY: Final = re.compile(r"([a-z])(?: is)? (even|odd)|(even|odd) ([a-z])")
 _PARTS: Final = re.compile(r" ?[,;] (?:and )?| and ")
-_PIECE: Final = re.compile(r"(?P<value>.*?\S) (?:(?:if|for|when|where) (?P<at>.+)|\((?P<in>[^()]+)\)|otherwise|else)")
+_PIECE: Final = re.compile(
+    r"(?P<value>.*?\S) (?:(?:if|for|when|where) (?P<at>.+)|\((?P<in>[^()]+)\)|otherwise|else(?:where)?)"
+)
 _LETTER: Final = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
 _LABEL: Final = re.compile(r"([a-zA-Z](?:\([a-z]\)|_\{?[a-z]\}?)?) ?= ?(.+)")
 
@@ -67,7 +71,7 @@ def _is_prose(text: str) -> bool:
 
 def _cases(words: str) -> str | None:
     """The cases of a function that are said one after another; None for anything else."""
-    parts = _PARTS.split(re.sub(r", (?=(?:if|for|when|where|otherwise|else)\b)", " ", words))
+    parts = _PARTS.split(re.sub(r", (?=(?:if|for|when|where|otherwise|else(?:where)?)\b)", " ", words))
     pieces = [_PIECE.fullmatch(part) for part in parts]
     rows: list[str] = []
     label = ""

@@ -164,7 +164,7 @@ def _unwrap(text: str) -> str:
 
 def _trim(text: str) -> str:
     """Without surrounding space, a leading `=`, and final punctuation that ends a sentence."""
-    text = text.strip().removesuffix("\\\\")
+    text = text.strip().rstrip("\\")
     while text and text[-1] in ".,;:" and not text.endswith(("\\,", "\\;", "\\:", "...")):
         text = text[:-1].rstrip()
     if text.startswith(("= ", "=\\", "=-")) or re.match(r"=\s*[\d(\[{a-zA-Z]", text):

@@ -13,7 +13,7 @@ from typing import Final
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.unit_habits import MEASURES
 from mcts_math.answer.text.units import UNITS
-from mcts_math.answer.text.vocabulary import meanings
+from mcts_math.answer.text.vocabulary import GREEK, meanings
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
 
@@ -29,6 +29,7 @@ _FOREIGN: Final = meanings(
     "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
 _BRACED: Final = r"(?:[^{}]|\{[^{}]{0,60}\}){1,80}?"
+_GREEK: Final = rf"\\(?:{'|'.join(sorted(GREEK - {'phi', 'psi'}))}) ?"
 _MOST_PERMUTED: Final = 4  # entries of a tuple
 _FIELDS: Final = meanings(r"\Xi: grad; \Upsilon: div \cdot; \Upsilon_{1}: curl rot \times")
 _ENTRIES: Final = r"[^()]{1,60}?,[^()]{1,60}"  # of a vector
@@ -124,13 +125,14 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         ("P", r"^P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\) ?=",
          r"P(\1, \2) ="),
         ("^", r"(?<![A-Za-z\\])([yuvwfgh])\^\{ ?\(([1-7])\) ?\}(?! ?\()", lambda m: m[1] + "'" * int(m[2])),
+        ("/", r"(?<![A-Za-z\\])(d|\\partial)( ?(?:\^ ?\{?\d\}?)?) ?([A-Za-z]) ?/ ?\1 ?([a-z](?: ?\^ ?\{?\d\}?)?)"
+         r"(?![A-Za-z])", r"\\frac{\1\2 \3}{\1 \4}"),
         # derivatives, functions and sequences as labels
         (r"\frac", rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
          _derivative),
         ("[", r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
          _fraction),
         (r"\sim", r"^[A-Z] ?\\sim ?(?=\\?[A-Za-z])", ""),
-        ("/", rf"^d{_POWER}([a-zA-Z]) ?/ ?d[a-zA-Z]{_POWER} ?=", _derivative),
         ("dot", r"\\(d{0,2})dot(?![a-z]) ?\{? ?([a-zA-Z]|\\[a-z]{2,8}) ?\}?",
          lambda m: m[2] + chr(39) * (len(m[1]) + 1)),
         (r"\wedge", r"(?<![A-Za-z\\])d ?[a-z](?: ?\\wedge ?d ?[a-z](?![A-Za-z])){1,4}", _form),
@@ -139,9 +141,14 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          lambda m: re.sub(r"(?<![A-Za-z\\])d ?([x-z])(?![A-Za-z_^])", r" d_{\1} ", m[0])),
         ("underbrace", r"\\underbrace ?\{ ?(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9} ?\} ?_ ?\{ ?"
          r"(?:\\text ?\{ ?)?(\w{1,9})(?: ?\\text ?\{[^{}]{0,40}\}|[^{}]{0,40}\}?) ?\}", r"(\1 \\cdot (10^{\2} - 1)/9)"),
-        (r"\partial", r"^\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
+        (r"\partial", r"(?<![^ ,])\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
         ("(", r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
-        ("(", r"^[a-eg-wA-Z]\(([a-z])\) ?=", r"f(\1) ="),
+        ("(", rf"^(?:[a-eg-wA-Z]\(([a-z]|{_GREEK})|{_GREEK}\(([a-jlo-z]|{_GREEK}))\) ?=", r"f(\1\2) ="),
+        ("\\", r"^\\(?:operatorname|text|mathrm) ?\{ ?(rank|nullity|trace|tr|deg|dim) ?\} ?[A-Z] ?=",
+         r"\\text{\1} ="),
+        ("(", rf"^(?:[a-eg-w]|{_GREEK})\(([a-z], ?[a-z])\) ?=", r"f(\1) ="),
+        ("\\", r"^\\(max|min|gcd|lcm|det|arg|lim|dim|ker|Pr)(?:_ ?\{[^{}]{1,20}\})?(?: ?f\(x\))? ?=",
+         r"\\text{\1} ="),
         ("\\", r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
         ("(", r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         ("const", r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
@@ -167,10 +174,11 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\} ?"
          r"(?! ?\\\})\.?", r"\\begin{cases}\1\\end{cases}"),
         (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
-        (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?: ?[\^_] ?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
-        ("N", r"\\mathbb ?\{? ?N ?\}? ?[\^_] ?\{? ?[*+] ?\}?", r"\\mathbb{N}"),
+        (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?: ?[\^_]? ?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
+        ("N", r"\\mathbb ?\{? ?N ?\}? ?[\^_]? ?\{? ?[*+] ?\}?", r"\\mathbb{N}"),
         (r"\in", r" ?(?:\\,|\\ )? ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?(?: ?[\^_] ?\{?[*+]\}?)?) ?\)$", r", \1"),
         (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb ?\{?[ZN])))", r"\1:"),
+        ("{", r"^\\?\{ ?\(x, ?y(?:, ?z)?\) ?(?:\\mid|\||:) ?([^{}:|]*=[^{}:|]*)\\?\}$", r"\1"),  # points of a curve
         (r"\mathbb", r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
         (r"\mathbb", r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
         (r"\mathbb", r"\\mathbb ?\{?Z\}? ?/ ?\(? ?(\w{1,4}) ?\\mathbb ?\{?Z\}? ?\)?", r"\\mathbb{Z}_{\1}"),
@@ -180,7 +188,6 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
             r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",
             lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
         ),
-        ("=", r"^([a-zA-Z]_\{?n\}? ?=.+?),? ?(?:\\q?quad ?)?\(?n ?(?:\\geq?|\\geqslant|>=) ?1\)?$", r"\1"),
         (  # -0,5; 3: no rows of a matrix
             ";",
             rf"^[\[(]?{_ITEM}(?:;{_ITEM})+[\])]?$",

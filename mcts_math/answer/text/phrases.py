@@ -44,6 +44,12 @@ _PLACED: Final = frozenset(  # before brackets
         "incenter intercept maximum minimum extremum root eigenvector eigenvalue normal gradient velocity image foot"
     )
 )
+_MEASURED: Final = (
+    r"(?:the )?(?:rank|nullity|degree|order|dimension|determinant|trace|slope|gradient|radius|diameter|area|volume"
+    r"|perimeter|circumference|length|width|height|mean|median|mode|range|variance|period|amplitude|maximum|minimum"
+    r"|quotient|remainder)(?: of [a-z]{3,12})?"
+)
+_MEASURE: Final = re.compile(rf"(?P<subject>{_MEASURED}) (?P<value>-?\d\S*)", re.IGNORECASE)  # rank 2
 _MAX_TURN: Final = 300  # characters
 _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
 _MOMENT: Final = re.compile(  # E[X] = 5
@@ -53,17 +59,18 @@ _MOMENT: Final = re.compile(  # E[X] = 5
 _LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}[.!]?")
 _ITEM: Final = re.compile(
     r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*"
-    r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=-?\d))\s*(?P<value>[^=:]*\S)"
+    r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=-?\d)|(?<=quotient) |(?<=remainder) )\s*(?P<value>[^=:]*\S)"
 )
 _SHORT: Final = re.compile(r"[A-Za-z]{2,5}")  # sd, beside a word such as mean
 _ITEM_ENDS: Final = re.compile(r"\s*[,;]\s*(?:and\s+)?(?=[^\W\d_])|\s+and\s+(?=[^\W\d_])")
 
 # Turns of phrase in the notation that the grammar reads. N: a number; T: a term without spaces; V: a value to the end;
-# X: what a comparison may begin with.
+# O: a letter or Roman numeral to choose; X: what a comparison may begin with.
 _PLACES: Final = {
     "N": r"(-?\d+(?:\.\d+)?)",
     "T": r"([\w+*/.\\{}^-]{1,12})",
     "V": r"([-\d.\\].*)",
+    "O": r"(?:(?-i:[IVX]{1,4})|[A-Z])",
     "X": r"(?:(?:(?:all|any) )?(?:real )?numbers? |([a-z]) is )?(?:that are |[a-z] )?",
 }
 _COMPARED: Final = {
@@ -104,7 +111,7 @@ _WRITTEN: Final = (
     (r"(?:the )?(?:square|(cube)) root of ([\w.]{1,12})", lambda m: rf"\sqrt[{3 if m[1] else 2}]{{{m[2]}}}"),
     (r"(?:an? |the )?(increase|decrease|rise|drop|reduction|profit|loss|gain|discount|total|tip|tax)[sd]? (?:of|by) "
      r"(\\?\$?-?\d[\d.,]{0,20}(?: ?(?:\\?%|percent))?)", r"\2 \1"),
-    (r"(?:all )?(odd|even)(?: integers| numbers)? ([a-z])|([a-z]) (?:is )?(?:an )?(odd|even)(?: number| integer)?",
+    (r"(?:all )?(odd|even)(?: integers| numbers)? ([a-z])|([a-eij-z]) (?:is )?(?:an )?(odd|even)(?: number| integer)?",
      lambda m: _parity(m[1] or m[4], m[2] or m[3])),
     (r"(?:all )?(?:the )?(odd|even) (?:integers|numbers)", lambda m: _parity(m[1])),
     (r"(?:for )?all real (?:values of )?[a-z]", "all real numbers"),
@@ -118,7 +125,8 @@ _WRITTEN: Final = (
      r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?", r"\1k, k\\in\\mathbb{Z}"),
     (r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)", r"\1"),
     (r"(?:only|just|all|the|an?|another|an additional) (\\?\$?\d[\d.,/%\\]*(?: [a-z].*)?)", r"\1"),
-    (r"(?:both |options? |choices? |answers? )+([A-Z](?:(?:, | and | or |, and |, or )[A-Z]){0,5})", r"\1"),
+    (r"(?:both |only |(?:options?|choices?|answers?|statements?) )*(O(?:(?:, | and | or |, and |, or )O){0,5})"
+     r"(?: (?:is|are) (?:true|correct|right))?", r"\1"),
     (r"(?:option|choice|answer) ([A-Z]) is (?:the )?(?:correct|right)(?: one| answer| option| choice)?", r"\1"),
     (r"(\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?) by (\d{1,9}(?:\.\d{1,9})?(?: [a-z]{1,12})?)", r"\1 \\times \2"),
     (r"(\d{1,3}):([0-5]\d) ?(?:h|hrs?|hours?)", r"\1 hours \2 minutes"),
@@ -132,13 +140,14 @@ _WRITTEN: Final = (
     (r"(.{1,60}) (?:has|have) (?:a |the )?winning strategy", r"\1 wins"),
     (r"(?:diverges|tends|goes) to (.{0,9}\\?infty|.{0,9}infinity)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
+    (r"(?:it|this|that)'s (.+)", r"\1"),
     (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"(-?\d+(?:\.\d+| \d+/\d+)?) ([a-z]{3,20}s) of ((?:the )?[a-z]{3,20}(?: [a-z]{3,20})?)",
      lambda m: m[0] if m[2] in {**PART_WORDS, **SCALE_WORDS} else rf"{m[1]}\text{{ {m[2]} of {m[3]}}}"),
 )  # fmt: skip
 
 
-_PLACE: Final = re.compile(r"(?<![A-Za-z\\])[NTVX](?![A-Z])")
+_PLACE: Final = re.compile(r"(?<![A-Za-z\\])[NOTVX](?![A-Z])")
 _TURNS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (re.compile(_PLACE.sub(lambda place: _PLACES[place.group()], written), re.IGNORECASE), short)
     for written, short in _WRITTEN
@@ -195,6 +204,8 @@ def sentence(words: str) -> Sentence | None:
     if (match := _MOMENT.fullmatch(words)) is not None:
         name = "Var" if match.group("name") in ("V", "D") else match.group("name")
         return Sentence(f"{name} {match.group('of')}", match.group("value"))
+    if (match := _MEASURE.fullmatch(words)) is not None:
+        return Sentence(match["subject"], match["value"])
     if (match := _LABEL.fullmatch(words)) is not None and _names_value(match.group("subject"), match.group("sign")):
         return None if _denies(match.group("subject")) else Sentence(match.group("subject"), match.group("value"))
     match = _SENTENCE.fullmatch(words)

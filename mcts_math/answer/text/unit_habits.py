@@ -95,6 +95,10 @@ MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]]
         ("%", r"^\d{1,2}(?:\.\d)? ?\\?% ?(?:CI|confidence interval)(?: is)? ?[:=]? ?(?=[\[(\\])", ""),
         (r"\circ", r"\\text ?\{ ?([^{}]{1,20}/[A-Za-z]{1,3}) ?\} ?\^ ?\{?\\circ ?\}? ?\\(?:text|mathrm) ?\{ ?C ?\}$",
          r"\\text{ \1 celsius}"),
+        ("", r"^(-?[\d.]+) ?(?:\\text ?\{ ?)?([A-Za-z]+(?: ?/ ?[A-Za-z]+)?(?:\^\{?\d\}?)?) ?\}?,? (?:\\text ?\{ ?)?"
+         r"(?:(?:to the|due|towards? the|in the) )?(north|south|east|west)(?:wards?|erly)?(?: direction)?(?: ?\})?$",
+         r"\1\\text{ \2 \3}"),
+        (". ", r"(?<=\d) ?(ft|in|yd|mi|lb|oz|hr|min|sec)s?\. (?=\d)", r" \1 "),
         ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
         (r"\Omega", r"(?<=[\d }])(?:\\(?:text|mathrm) ?\{ ?)?([kMGmμ])(?: ?\})? ?\\Omega(?![a-zA-Z])(?: ?\})?",
          r"\\text{ \1ohm}"),

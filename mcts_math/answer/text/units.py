@@ -88,7 +88,7 @@ time: min=60 mins minute; h=3600 hr hrs hour; day=86400 days; week=604800 wk wks
 time: decade=315576000; century=3155760000 centuries
 mass: lb=45359237/100000 lbs; pound=45359237/100000; oz=45359237/1600000 ounce; t=1000000 tonne; ton=1000000 tons
 money: dollar=1 usd USD bucks; cent=1/100
-euro: euro=1 EUR; sterling: gbp=1 GBP; yen: yen=1 JPY 円; yuan: yuan=1 CNY RMB; rupee: rupee=1 INR
+euro: euro=1 EUR; sterling: gbp=1 GBP; yen: yen=1 JPY 円; yuan: yuan=1 CNY RMB; ¥: ¥=1; rupee: rupee=1 INR
 canada: CAD=1; australia: AUD=1
 angle: degree=1 deg; radian: radian=1 rad rads
 length,time-1: mph=1397/3125; kmh=5/18 kph; knot=463/900
@@ -111,7 +111,7 @@ mass-1,length-2,time4,current2: F*=1/1000 farad
 amount: mol*=1 mole; amount,length-3: M*=1000 molar; bit: bit*=1 bit bits; byte: B*=1 byte
 """
 _ALSO: Final = """
-g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米
+g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米; dm: 分米
 L: l л 升; mL: ml мл 毫升; cL: cl; dL: dl; s: sec secs с 秒
 h: ч 小时 часов часа час 시간 時間 Stunde Stunden heure heures hora horas; min: мин 分钟 минут 분 Minuten
 day: 天 день дня дней 일 Tage Tag jour jours día días dia dias; year: 年 лет года 년 Jahre Jahr años anos
@@ -174,14 +174,17 @@ _PLAINER: Final = tuple(
         ("平方", "square "),
         ("立方", "cubic "),
         (r"\bper cent\b", "percent"),
+        (r"\belectron[ -](?=volt)", "electron"),
         (r"(?i)^degrees? c(?:elsius)?$", "celsius"),
         (r"(?i)^degrees? f(?:ahrenheit)?$", "fahrenheit"),
         (r"(?i)^degrees? k(?:elvin)?$", "kelvin"),
     )
 )
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
-# Both are called pound, or degree.
-_SAME_NAME: Final = tuple(map(frozenset, (("pound", "gbp"), ("degree", "celsius"), ("degree", "fahrenheit"))))
+# Both are called pound, or degree, or have one sign.
+_SAME_NAME: Final = tuple(
+    map(frozenset, (("pound", "gbp"), ("degree", "celsius"), ("degree", "fahrenheit"), ("¥", "yen"), ("¥", "yuan")))
+)
 
 
 @lru_cache(maxsize=1024)
@@ -246,7 +249,8 @@ def _plain(name: str) -> str:
 @lru_cache(maxsize=1024)
 def unit_scale(left: Unit, right: Unit) -> Fraction | None:
     """What a number in unit `left` is multiplied by in unit `right`; None where they are of different kinds."""
-    if left == right or {str(left), str(right)} in _SAME_NAME:
+    rates = {PERCENT.factors, (("year", -1), *PERCENT.factors)}  # 5% per year
+    if left == right or {str(left), str(right)} in _SAME_NAME or {left.factors, right.factors} == rates:
         return Fraction(1)
     mine, theirs = left.words, right.words
     if mine and theirs and (not same_things(mine, theirs) or (mine != theirs and mine.lower() == theirs.lower())):

@@ -39,6 +39,7 @@ _TURNS: Final = tuple(
         (r"\brelative (?=m[ai][xn]|extrem)", "local "),
         (r"\bsimple (pole|root|zero)\b", r"\1 of order 1"),
         (r"\bdouble (pole|root|zero)\b", r"\1 of order 2"),
+        (r"\bon (?:open |closed )?interval (?=@)", "on "),
         (r"\bright isosceles\b", "isosceles right"),
         (r"\bif and only if\b|\b(?:exactly|precisely) (?:when|if)\b", "iff"),
         (r"\b(?:first|1st) player\b|\bplayer one\b", "player 1"),

@@ -30,6 +30,8 @@ def is_of_sets(node: Node) -> bool:
             return exponent == _COMPLEMENT and is_of_sets(base)
         case SetOp(op, parts):
             return op in _OF_SETS and all(map(is_of_sets, parts))
+        case Call("prime", (base,)):
+            return is_of_sets(base)
     return isinstance(node, Sym) and node.name.removesuffix(" bar").isupper()
 
 
@@ -51,7 +53,7 @@ def _holds(node: Node, at: dict[str, bool]) -> bool:
     match node:
         case Sym(name):
             return at[name.removesuffix(" bar")] != name.endswith(" bar")
-        case Power(inner, _) | Call("not", (inner,)):
+        case Power(inner, _) | Call("not" | "prime", (inner,)):
             return not _holds(inner, at)
         case Call(name, (first, second)):
             return _holds(second, at) if _holds(first, at) else name == "implies" or not _holds(second, at)

@@ -14,6 +14,8 @@ UNKNOWNS: Final = frozenset(names("c C x y"))
 """Letters that are hardly integers."""
 PARAMETERS: Final = frozenset(names("s t u r a k n m lambda mu theta phi"))
 """What moves along a line."""
+ALONG: Final = frozenset(names("s t u r lambda mu"))
+"""Those of them that move even where nothing is said."""
 VARIABLES: Final = frozenset(names("x y z s t u theta"))
 """What a function with constants of integration depends on."""
 DEPENDENT: Final = frozenset(names("u v w y z"))

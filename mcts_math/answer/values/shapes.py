@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from operator import eq, ge, gt, le, lt, ne
@@ -17,6 +17,7 @@ from mcts_math.answer.values.nodes import ZERO, Bound, Call, Group, Matrix, Node
 HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _LARGEST: Final = 200  # of the integers that are tried
 _FEW: Final = 60
+_SAYS_NOTHING: Final = frozenset({"value", "number", "of", "the"})  # in a label: maximum value, number of boys
 
 
 def unwrap(node: Node) -> Node:
@@ -129,7 +130,8 @@ def letters_of(node: Node) -> str:
 
 def label_key(words: str) -> str:
     """A label, or what is counted, in the form in which labels are compared."""
-    return " ".join(map(singular, words.split()))
+    said = [singular(word) for word in words.split()]
+    return " ".join([word for word in said if word not in _SAYS_NOTHING] or said)
 
 
 def is_congruence(node: Node) -> bool:
@@ -142,14 +144,12 @@ def is_family(node: Node) -> bool:
     return isinstance(node, Bound) and node.kind in ("family", "line")
 
 
-def over_integers(node: Node, letters: str) -> Node:
+def over_integers(node: Node, letters: Iterable[str]) -> Node:
     """`pi/4 + k pi` as a family over the integers, where one of the letters is multiplied by an angle."""
-    if not isinstance(node, tree.Sum):
-        return node
     found = [letter for letter in letters if letter in symbols(node)]
     if len(found) != 1 or len(symbols(node)) != 1:
         return node
-    turning = [item for item in node.items if symbols(item)]
+    turning = [item for item in (node.items if isinstance(node, tree.Sum) else (node,)) if symbols(item)]
     if len(turning) != 1 or not isinstance(turning[0], Prod) or Sym(found[0]) not in turning[0].items:
         return node
     angle = any(
