@@ -24,7 +24,7 @@ _WAIT_S, _PAUSE_S = 1.0, 0.02  # for room that other cells have
 _SPARE_BYTES = 1 << 20
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
-_getcwd, _isdir, _join, _umask = os.getcwd, os.path.isdir, os.path.join, os.umask
+_getcwd, _isdir, _join, _umask = kernel.getcwd, os.path.isdir, os.path.join, os.umask
 _map, _sleep, _now = mmap.mmap, time.sleep, time.monotonic
 
 
