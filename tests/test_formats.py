@@ -50,6 +50,14 @@ def test_sft_final_step(end: str, written: str, answer: str) -> None:
     assert SFT.finished(draft) == FINAL.replace("ANSWER", written) + "\n</step>"
 
 
+def test_a_thought_may_say_that_the_final_answer_comes() -> None:
+    assert read(SFT, FINAL.replace("think", "The Final Answer: it comes.").replace("ANSWER", "5")).answer == "5"
+    text = "Thought: The Final Answer: it comes.\n\nFinal Answer: $5$"
+    assert read(SHOTS, text).answer == "5"
+    (tagged,) = SHOTS.training_texts([Step(text, Outcome.ANSWER, answer="5")])
+    assert tagged == FINAL.replace("think", "The Final Answer: it comes.").replace("ANSWER", "5") + "\n</step>\n"
+
+
 @pytest.mark.parametrize(
     "sample",
     [

@@ -71,8 +71,8 @@ class FewShotFormat(StepFormat):
 
     def read(self, sample: Sample) -> Draft:
         text = sample.text.strip().removesuffix(_COMPLETE).rstrip().removesuffix("Observation:").rstrip()
-        before, is_final, answer = text.partition(FINAL_ANSWER)
-        action, action_input = _read_action(before)
+        before, is_final, answer = text.rpartition(FINAL_ANSWER)  # a thought may hold the words too
+        action, action_input = _read_action(before if is_final else text)
         if is_final:
             if action not in ("", NO_ACTION) or "Action Input:" in answer:
                 return Draft(text)
@@ -123,7 +123,8 @@ def _note(action: str) -> str:
 
 
 def _thought(step: Step) -> str:
-    text = step.text.partition(FINAL_ANSWER)[0].partition("Action:")[0]
+    text = step.text if step.answer is None else step.text.rpartition(FINAL_ANSWER)[0]
+    text = text.partition("Action:")[0]
     return text.removesuffix(_COMPLETE).strip().removeprefix("Thought:").strip()
 
 
