@@ -9,9 +9,9 @@ Departures: `stop` and `step_delim` follow `prompt_wrap` where absent, as every 
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mcts_math.engine.table import ENGINES
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format
@@ -24,10 +24,17 @@ from mcts_math.values.spec import RewardSpec, name_of
 _VALUES: Final = ("none", "head", *REWARDS)
 
 
+def _published_null(value: Any) -> Any:
+    """The published default is null, which a file with all keys writes out."""
+    return "" if value is None else value
+
+
 class Common(Settings):
     # What to run.
     mode: str = Field("mcts", description="the method; see the table of methods")
-    model_dir: str = Field("", description="checkpoint folder: config.json, weights, tokenizer and the value head")
+    model_dir: Annotated[str, BeforeValidator(_published_null)] = Field(
+        "", description="checkpoint folder: config.json, weights, tokenizer and the value head"
+    )
     seed: Integer | None = Field(None, description="seed of the run; absent counts as 0", ge=0, lt=2**63)
     # Prompt.
     prompt_wrap: str = Field(

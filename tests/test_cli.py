@@ -118,7 +118,7 @@ def test_old_results_are_not_offered_where_new_ones_were_asked_for(
 )
 def test_a_misspelt_option_is_no_config_key(capsys: pytest.CaptureFixture[str], word: str, near: str) -> None:
     with pytest.raises(SystemExit):
-        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--qaf", "q.jsonl", word])
+        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--question-answer-file", "q.jsonl", word])
     assert capsys.readouterr().err.endswith(f"unrecognized arguments: {word}. Did you mean {near}?\n")
 
 

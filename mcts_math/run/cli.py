@@ -31,6 +31,7 @@ def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.Argumen
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
         "--qaf",
+        "--question-answer-file",
         required=True,
         metavar="FILE",
         help="questions: a .json or .jsonl file (or .gz); NAME:FILE for a published data set's file; NAME[/SPLIT] to "
