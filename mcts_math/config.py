@@ -48,13 +48,17 @@ class Config(Common):
         """The ground truth takes part in the search, or chooses the answer."""
         return self.method.reads_verdicts(self.options)
 
-    def notes(self) -> list[str]:
-        """What its author may not know of it, to be told before it is run."""
+    def notes(self, *, values: bool) -> list[str]:
+        """What its author may not know of it, to be told before it is run. `values`: there are any."""
         told = []
         if obsolete := self.obsolete_given():
             told.append(f"obsolete keys are ignored: {', '.join(obsolete)}")
         if "mode" not in self.model_fields_set:
             told.append(f"mode is not set: it is {self.mode}, whose numbers are explained by --help mode={self.mode}")
+        if self.method.uses_values(self.options) and not (values or self.reads_verdicts):
+            told.append(
+                f"mode {self.mode} ranks by values, and value is not set: the first samples win (docs/values.md)"
+            )
         return told
 
     def given(self) -> dict[str, Any]:

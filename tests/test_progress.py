@@ -93,7 +93,20 @@ def test_a_method_that_nobody_named_is_told(tmp_path: Path, mode: dict[str, str]
         report=notes.append, policy=RandomPolicy(1, Behaviour()), interpreter=EchoInterpreter(), checker=EqualChecker(),
     )  # fmt: skip
     assert any("mode is not set: it is mcts" in note for note in notes) is not bool(mode)
-    assert any("mode is not set: it is mcts" in note for note in make_config(mode).notes()) is not bool(mode)
+
+
+@pytest.mark.parametrize(
+    ("settings", "values", "said"),
+    [
+        ({"mode": "mcts"}, True, ""),
+        ({}, True, "mode is not set: it is mcts"),
+        ({"mode": "sbs"}, False, "mode sbs ranks by values, and value is not set"),
+        ({"mode": "mcts", "is_sampling": True, "update_leaf_value": False}, False, ""),
+    ],
+)
+def test_what_may_not_be_meant_is_noted(settings: dict[str, Any], values: bool, said: str) -> None:
+    told = make_config(settings).notes(values=values)
+    assert [note[: len(said)] for note in told] == [said] * bool(said)
 
 
 def test_a_resumed_run_with_nothing_to_do_has_no_figures(tmp_path: Path) -> None:

@@ -78,9 +78,9 @@ def solve_file(
         raise TaskError(f"{exclude} names all {len(questions)} questions: none is left to solve.")
     tasks = take_shard(tasks, shard) if shard else tasks
     check_tasks(config, tasks)
-    has_values(config, provided.get("value_model"))  # refuses before an output is touched
+    values = has_values(config, provided.get("value_model"))  # refuses before an output is touched
     check_logger(config.log_to)
-    for note in config.notes():
+    for note in config.notes(values=values):
         report(f"note: {note}")
     meta = describe_run(config, qaf, questions, value_source(provided.get("value_model"))) | {"to_solve": len(tasks)}
     with ResultsFile(output).open(meta, resume=resume, overwrite=overwrite, tasks=questions) as results:
