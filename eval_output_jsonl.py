@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from mcts_math.run.program import add_workers, make_parser, run_program
+from mcts_math.run.program import add_workers, make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
@@ -36,7 +36,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_workers(parser)
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     args.res_file = [*args.files, *args.res_file]
     if not args.res_file:
         parser.error("give a results file")

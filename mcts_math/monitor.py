@@ -11,6 +11,7 @@ from typing import Final
 from mcts_math.loggers import Logger
 from mcts_math.requests import Services
 from mcts_math.scheduler import Scheduler, Solved
+from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
 
 _LOG_S: Final = 2.0
@@ -27,6 +28,8 @@ class Totals:
     correct: int = 0
     errors: int = 0
     unfinished: int = 0  # without an answer, whose search ended by itself with steps that could go on
+    steps: int = 0  # that the model wrote, of all trees
+    unreadable: int = 0  # of these
     stopped: Counter[str] = field(default_factory=Counter)  # by what cut them short
     tokens: int = 0
     first_error: str = ""
@@ -40,6 +43,9 @@ class Totals:
         self.correct += solved.tree.correct is True and not solved.error
         if not (solved.tree.solutions or solved.tree.stopped or solved.error):
             self.unfinished += any(not node.terminal and not node.children for node in solved.tree.nodes)
+        outcomes = Counter(node.step.outcome for node in solved.tree.nodes if node.step is not None)
+        self.steps += outcomes.total() - outcomes[Outcome.USER]
+        self.unreadable += outcomes[Outcome.UNPARSABLE]
         if solved.tree.stopped:
             self.stopped[solved.tree.stopped] += 1
         self.tokens += solved.cost.tokens

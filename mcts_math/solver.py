@@ -81,6 +81,8 @@ async def solve_async(
     config = config if isinstance(config, Config) else make_config(config)
     tasks = make_tasks(tasks)
     check_logger(config.log_to)
+    for note in config.notes(values=has_values(config, provided.get("value_model"))):
+        warnings.warn(note, UserWarning, stacklevel=2)
     results: dict[str, Solved] = {}
     failure = ""
     logger = open_logger(config.log_to, config.mode, _LOGS, {"config": config.resolved()}, warnings.warn)

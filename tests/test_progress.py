@@ -64,6 +64,17 @@ def test_the_last_lines_tell_what_has_no_answer_and_what_was_cut_by_what(tmp_pat
     assert "1 by context_length (raise max_run_tokens, or set 0 for none; a context is the model's own: lower " in told
 
 
+def test_the_last_lines_tell_that_most_steps_cannot_be_read(tmp_path: Path) -> None:
+    totals = Totals()
+    for outcomes in ([Outcome.CONTINUE, Outcome.USER], [Outcome.UNPARSABLE], [Outcome.UNPARSABLE]):
+        tree = new_tree(Task("1", "Q", ("7",)))
+        for outcome in outcomes:
+            tree.add_child(tree.root, Step("s", outcome), 1.0)
+        totals.add(Solved(tree, Cost()))
+        told = summarise(totals, tmp_path / "x.jsonl")
+        assert ("\nsteps that can't be read: 2 of 3 (" in told) is (totals.questions == 3)
+
+
 def test_the_last_lines_tell_of_searches_that_ended_before_any_way_did(tmp_path: Path) -> None:
     tree = grow_tree(
         {"mode": "mcts", "n_generate_sample": 2}, ScriptedPolicy(lambda request: scripted(code("x"), code("y")))
@@ -83,6 +94,20 @@ def test_a_method_that_nobody_named_is_told(tmp_path: Path, mode: dict[str, str]
         report=notes.append, policy=RandomPolicy(1, Behaviour()), interpreter=EchoInterpreter(), checker=EqualChecker(),
     )  # fmt: skip
     assert any("mode is not set: it is mcts" in note for note in notes) is not bool(mode)
+
+
+@pytest.mark.parametrize(
+    ("settings", "values", "said"),
+    [
+        ({"mode": "mcts"}, True, ""),
+        ({}, True, "mode is not set: it is mcts"),
+        ({"mode": "sbs"}, False, "mode sbs ranks by values, and value is not set"),
+        ({"mode": "mcts", "is_sampling": True, "update_leaf_value": False}, False, ""),
+    ],
+)
+def test_what_may_not_be_meant_is_noted(settings: dict[str, Any], values: bool, said: str) -> None:
+    told = make_config(settings).notes(values=values)
+    assert [note[: len(said)] for note in told] == [said] * bool(said)
 
 
 def test_a_resumed_run_with_nothing_to_do_has_no_figures(tmp_path: Path) -> None:

@@ -321,20 +321,22 @@ def test_solved_cases_are_not_written_over_a_file_of_the_run(tmp_path: Path, nam
         solve_file(make_config({}), qaf, tmp_path / "out.jsonl", exclude=tmp_path / "solved.json")
 
 
-def test_a_run_with_other_values_is_not_resumed(tmp_path: Path) -> None:
+def test_a_run_with_other_values_takes_no_results_of_another(tmp_path: Path) -> None:
     """Values of an object that was passed in and values of the config are two scales."""
     qaf, out = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
     qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
     services = {"policy": RandomPolicy(1), "interpreter": EchoInterpreter(), "checker": EqualChecker()}
     config = make_config({"mode": "sbs", "prompt_wrap": "react_sft"})
 
-    def solve_again(**more: Any) -> None:
-        solve_file(config, qaf, out, report=lambda text: None, resume=out.exists(), **services, **more)  # type: ignore[arg-type]
+    def solve_again(resume: bool, **more: Any) -> None:
+        solve_file(config, qaf, out, report=lambda text: None, resume=resume, **services, **more)  # type: ignore[arg-type]
 
-    solve_again(value_model=RandomPolicy(2))
-    with pytest.raises(RecordError, match="value: 'object' -> 'none'"):
-        solve_again()
-    solve_again(value_model=RandomPolicy(2))
+    solve_again(False, value_model=RandomPolicy(2))
+    for resume in (True, False):  # who did not ask to go on is not told to
+        said = r"made with other settings \(value: 'object' -> 'none'.*\)\. Choose another output, or add --overwrite"
+        with pytest.raises(RecordError, match=said):
+            solve_again(resume)
+    solve_again(True, value_model=RandomPolicy(2))
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,11 @@ def summarise(totals: Totals, output: Path) -> str:
         open_ends = f" ({totals.unfinished} of them had steps to go on from: raise iterations or max_depth)"
         missing = totals.questions - totals.errors - totals.answered
         lines.append(f"without an answer: {missing}{open_ends if totals.unfinished else ''}")
+    if totals.unreadable * 2 > totals.steps:
+        lines.append(
+            f"steps that can't be read: {totals.unreadable} of {totals.steps} (does the model know the format that "
+            "prompt_wrap names? view_trees.py shows what it wrote)"
+        )
     if totals.stopped:
         reasons = ", ".join(f"{number} by {reason}" for reason, number in totals.stopped.most_common())
         limits = ", ".join(reason for reason in totals.stopped if reason != CONTEXT_LENGTH)

@@ -173,13 +173,12 @@ class ResultsFile:
             raise RecordError(f"{self.path}: another run is writing this file. Choose another output.")
 
     def _take_up(self, meta: Mapping[str, Any], resume: bool | None, tasks: Sequence[Task] | None) -> None:
+        if changes := compare_descriptions(read_description(self.meta_path), meta):
+            made = f"{self.path} was made with other settings ({', '.join(changes)})"
+            raise RecordError(f"{made}. Choose another output, or add --overwrite to start anew.")
         if not resume:
             go_on = "" if resume is None else "--resume to go on with it, "
             raise RecordError(f"{self.path} exists. Add {go_on}--overwrite to start anew, or choose another output.")
-        if changes := compare_descriptions(read_description(self.meta_path), meta):
-            raise RecordError(
-                f"{self.path} was made with other settings ({', '.join(changes)}). Choose another output."
-            )
         self._repair({task.id: task for task in tasks} if tasks is not None else None)
 
     def _swap(self, blocks: Iterable[bytes], *, keep: bool) -> None:

@@ -86,11 +86,13 @@ class Rounds:
         path, given = self.plan.folder / "settings.json", self.config.model_dump(mode="json", exclude_defaults=True)
         now = {"examples": {}} | {key: value for key, value in given.items() if key not in NEUTRAL_ROUNDS_KEYS}
         if any(self.plan.folder.glob("round_*/*/*.jsonl")) and not self.overwrite:
-            before = read_json(path, "Remove it to go on without a check.") if path.exists() else now
-            if changes := differences(before, now):
+            if not path.exists():  # as of an earlier version: the stages find out what differs
+                return
+            before = read_json(path, "Remove it to go on without a check.")
+            rows = {name: row for name, row in now["methods"].items() if name in before.get("methods", {})}
+            if changes := differences(before, now | {"methods": rows}):  # further rows take nothing away
                 raise ConfigError(f"{self.plan.folder} was made with other settings ({', '.join(changes)}). {_WAYS}")
-        else:
-            write_json(path, now)
+        write_json(path, now)
 
     # Stages. Each returns the fingerprint of what it made.
 
