@@ -230,18 +230,11 @@ def launch_training(
     TrainingError where it ended in an error."""
     write_text(settings, yaml.safe_dump(config.model_dump(exclude_unset=True), allow_unicode=True))
     launcher = shlex.split(command) or [sys.executable]
-    words = [
-        *launcher,
-        "-m",
-        "mcts_math.train",
-        "--cfg",
-        str(settings),
-        *(["--restart_changed"] if restart_changed else []),
-    ]
+    words = [*launcher, "-m", "mcts_math.train", "--cfg", str(settings)]
+    words += ["--restart_changed"] if restart_changed else []
+    pipe: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "errors": "replace"}
     try:
-        process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, text=True, errors="replace", preexec_fn=ends_with_us()
-        )
+        process = subprocess.Popen(words, preexec_fn=ends_with_us(), **pipe)
     except OSError as error:
         raise ConfigError(f"launch: {launcher[0]} can't be started: {error}.") from error
     with process:
