@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from mcts_math.config import Config
@@ -23,6 +24,7 @@ class Plan:
     def __init__(self, config: RoundsConfig) -> None:
         self.config = config
         self.folder = Path(config.output_dir)  # which holds round_0, round_1, …
+        self.tasks = cache(load_tasks)  # of a question file, which every stage asks for
 
     def check(self) -> None:
         """Raises MctsMathError where a stage could not be done."""
@@ -40,7 +42,7 @@ class Plan:
         if launcher and shutil.which(launcher[0]) is None:
             raise ConfigError(f"launch: no program {launcher[0]!r} is found. Install it, or give its whole path.")
         for questions in (config.train_questions, config.test_questions):
-            unanswered = [task.id for task in load_tasks(questions) if not task.answers]
+            unanswered = [task.id for task in self.tasks(questions) if not task.answers]
             if unanswered:
                 raise ConfigError(f"{questions}: question {unanswered[0]!r} has no `answer`; self-training needs them.")
         for number in range(1, config.num_rounds + 1):
@@ -103,7 +105,7 @@ class Plan:
 
     def spans(self, number: int) -> list[tuple[int, int]]:
         """This round's training questions, in turn through the file: first and number of those searched together."""
-        total, chunk = len(load_tasks(self.config.train_questions)), self.config.chunk
+        total, chunk = len(self.tasks(self.config.train_questions)), self.config.chunk
         size = min(self.config.questions_per_round or total, total)
         first = min((number - 1) * size % total, total - size)
         return [(start, min(chunk, first + size - start)) for start in range(first, first + size, chunk)]
