@@ -40,7 +40,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def verdicts(ask: Ask, request: pytest.FixtureRequest) -> dict[tuple[str, str], list[Judgement]]:
     """What came of the right and of the wrong code of all kinds that are to be tested: judged at once, as most wait."""
-    chosen = [item.callspec.params for item in request.session.items if "kind" in getattr(item, "fixturenames", ())]
+    chosen = [item.callspec.params for item in request.session.items if "verdicts" in getattr(item, "fixturenames", ())]
     asked = [
         (Problem.from_record({"prompt": "", **record, "isolation": one["isolation"]}), f"```python\n{code}\n```")
         for one in chosen
