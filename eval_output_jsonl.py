@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from mcts_math.run.program import add_workers, make_parser, run_program
+from mcts_math.run.program import add_workers, make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
@@ -36,7 +36,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_workers(parser)
-    args = parser.parse_intermixed_args(argv)
+    args = parse_words(parser, argv)
     args.res_file = [*args.files, *args.res_file]
     if not args.res_file:
         parser.error("give a results file")
@@ -62,8 +62,7 @@ def main(argv: list[str]) -> int:
     with Grader(args.workers or None) as grader:
 
         def evaluate(paths: list[str]) -> list[Report]:
-            keep = args.vote or bool(args.than)
-            return [evaluate_file(path, grader, react=args.react, top_k=args.top, keep=keep) for path in paths]
+            return [evaluate_file(path, grader, react=args.react, top_k=args.top) for path in paths]
 
         reports, others = evaluate(args.res_file), evaluate(args.than or [])
         votes = votes_by_id(reports, grader) if args.vote else {}

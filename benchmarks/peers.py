@@ -1,4 +1,4 @@
-"""Searches on one vLLM server: ours beside `its_hub`, and best-of-n beside a plain loop over the OpenAI client.
+"""Searches on one vLLM server: ours beside `its_hub`, a beam search in lock-step, and a loop over the OpenAI client.
 
     python benchmarks/peers.py CKPT gsm8k:test.jsonl [--num 32] [--step-tokens 96] [--repeats 1] [--json]
 
@@ -6,7 +6,9 @@ CKPT is a chat model's folder; the server is a vLLM that is started here, and em
 Both sides get the same questions, step lengths, widths and scores: a score is a number drawn from a digest of the text,
 so that neither side pays for a reward model. its_hub (extra `originals`) is driven by its own client, once with all
 questions at once (`ainfer`) and once one after another (`infer`). Its solutions end at a box
-or after the number of steps, ours also where the model ends its turn. Tokens and passes are the server's own counts.
+or after the number of steps, ours also where the model ends its turn. In lock-step, as search-and-learn drives its beam
+search, the next step of all questions is asked for when the last step of all is there and scored. Tokens and passes are
+the server's own counts.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -26,6 +29,7 @@ import urllib.request
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +39,9 @@ from its_hub.core.algorithms.particle_gibbs import ParticleFiltering
 from its_hub.core.lms.openai_lm import OpenAICompatibleLanguageModel
 from its_hub.core.lms.step_generation import StepGeneration
 from openai import AsyncOpenAI
+from openai.types import CompletionChoice
 from openai.types.chat import ChatCompletionUserMessageParam
+from transformers import AutoTokenizer
 
 from mcts_math import load_tasks, solve
 from mcts_math.answer import extract_answer
@@ -49,6 +55,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "engine"))
 from engines import free_port
 
 SAMPLES: Final = 4
+WIDTH: Final = 2
+"""Beams."""
 STEPS: Final = 4
 REPLY: Final = 128
 """Tokens of a whole reply, where there are no steps."""
@@ -152,7 +160,7 @@ def ours(mode: str, tasks: Sequence[Task], server: Server, tokens: int, in_fligh
         "batch_size": in_flight, "prompt_wrap": "chat_steps", "step_delim": DELIMITER,
     }  # fmt: skip
     if mode == "sbs":
-        config |= {"step_beam_width": 2, "n_generate_sample": SAMPLES // 2}
+        config |= {"step_beam_width": WIDTH, "n_generate_sample": SAMPLES // WIDTH}
     elif mode == "particle_filter":
         config |= {"n_generate_sample": SAMPLES}
     else:
@@ -170,7 +178,7 @@ def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, togeth
     """Answers of its_hub's search."""
     client = OpenAICompatibleLanguageModel(server.url, "none", server.model, max_completion_tokens=tokens)
     steps = StepGeneration(max_steps=STEPS - 1, step_token=DELIMITER, stop_token="\\boxed", temperature=TEMPERATURE)
-    search = BeamSearch(steps, TheirScorer(), 2) if mode == "sbs" else ParticleFiltering(steps, TheirScorer())
+    search = BeamSearch(steps, TheirScorer(), WIDTH) if mode == "sbs" else ParticleFiltering(steps, TheirScorer())
 
     async def all_at_once() -> list[Any]:
         found = await asyncio.gather(*(search.ainfer(client, task.chat_question, SAMPLES) for task in tasks))
@@ -184,6 +192,62 @@ def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, togeth
         else:
             replies = [search.infer(client, task.chat_question, SAMPLES) for task in tasks]
     return [extract_answer(reply["content"]) or "" for reply in replies]
+
+
+def lock_step(tasks: Sequence[Task], server: Server, tokens: int) -> list[str]:
+    """Answers of a beam search of our widths: at each depth one batch of all questions' steps, then the scores."""
+    tokenizer = AutoTokenizer.from_pretrained(server.model)
+    prompts = [
+        str(tokenizer.apply_chat_template([{"role": "user", "content": task.chat_question}], tokenize=False,
+                                          add_generation_prompt=True))
+        for task in tasks
+    ]  # fmt: skip
+
+    async def grow() -> list[str]:
+        beams: list[list[Beam]] = [[Beam()] for _ in tasks]
+        async with AsyncOpenAI(base_url=server.url, api_key="none", timeout=3600) as client:
+
+            async def children(prompt: str, beam: Beam, copies: int) -> list[Beam]:
+                if beam.ended:
+                    return [beam]
+                reply = await client.completions.create(
+                    model=server.model, prompt=prompt + beam.text, n=copies, stop=DELIMITER, max_tokens=tokens,
+                    temperature=TEMPERATURE,
+                )  # fmt: skip
+                return [beam.longer(choice) for choice in reply.choices]
+
+            for depth in range(STEPS):
+                last = depth == STEPS - 1
+                copies = SAMPLES // (1 if depth == 0 else WIDTH)
+                grown = await asyncio.gather(
+                    *(
+                        asyncio.gather(*(children(prompt, beam, copies) for beam in some))
+                        for prompt, some in zip(prompts, beams, strict=True)
+                    )
+                )
+                for number, (task, families) in enumerate(zip(tasks, grown, strict=True)):
+                    ranked = sorted(
+                        itertools.chain(*families), key=lambda b: score(task.question, b.text), reverse=True
+                    )
+                    beams[number] = ranked[: 1 if last else WIDTH]
+        return [some[0].text for some in beams]
+
+    return [extract_answer(text) or "" for text in asyncio.run(grow())]
+
+
+@dataclass(frozen=True)
+class Beam:
+    """A partial solution of the search in lock-step."""
+
+    text: str = ""
+    ended: bool = False
+
+    def longer(self, choice: CompletionChoice) -> Beam:
+        """With one more step, which ends it at a box or where the model ends its turn."""
+        text = self.text + choice.text
+        at_delimiter = getattr(choice, "stop_reason", None) == DELIMITER
+        ended = "\\boxed" in choice.text or (choice.finish_reason == "stop" and not at_delimiter)
+        return Beam(text if ended else text + DELIMITER, ended)
 
 
 def loop(tasks: Sequence[Task], server: Server) -> list[str]:
@@ -216,6 +280,7 @@ def rows(tasks: Sequence[Task], server: Server, tokens: int) -> dict[str, dict[s
     return {
         "beam search (2 of 4)": {
             "ours": lambda: ours("sbs", tasks, server, tokens, 32),
+            "in lock-step": lambda: lock_step(tasks, server, tokens),
             "its_hub, all at once": lambda: theirs("sbs", tasks, server, tokens, True),
             "its_hub, one by one": lambda: theirs("sbs", tasks[:FEW], server, tokens, False),
         },

@@ -9,9 +9,9 @@ Departures: `stop` and `step_delim` follow `prompt_wrap` where absent, as every 
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mcts_math.engine.table import ENGINES
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format
@@ -24,10 +24,17 @@ from mcts_math.values.spec import RewardSpec, name_of
 _VALUES: Final = ("none", "head", *REWARDS)
 
 
+def _published_null(value: Any) -> Any:
+    """The published default is null, which a file with all keys writes out."""
+    return "" if value is None else value
+
+
 class Common(Settings):
     # What to run.
     mode: str = Field("mcts", description="the method; see the table of methods")
-    model_dir: str = Field("", description="checkpoint folder: config.json, weights, tokenizer and the value head")
+    model_dir: Annotated[str, BeforeValidator(_published_null)] = Field(
+        "", description="checkpoint folder: config.json, weights, tokenizer and the value head"
+    )
     seed: Integer | None = Field(None, description="seed of the run; absent counts as 0", ge=0, lt=2**63)
     # Prompt.
     prompt_wrap: str = Field(
@@ -167,16 +174,16 @@ class Common(Settings):
     def make_format(self) -> StepFormat:
         """The step format, as it is set. Reads the prompt files. Raises ConfigError where they can't be used."""
         options = FormatOptions(
-            self.step_delim,
-            None if self.stop is None else tuple(self.stop),
-            self.few_shot_path,
-            self.prompt_path,
-            self.num_few_shot,
-            self.run_seed,
-            tuple(self.chat_template_kwargs.items()),
-            self.max_thinking_tokens,
-            self.think == "search",
-            self.step_pattern,
+            step_delim=self.step_delim,
+            stops=None if self.stop is None else tuple(self.stop),
+            few_shot_path=self.few_shot_path,
+            prompt_path=self.prompt_path,
+            num_few_shot=self.num_few_shot,
+            seed=self.run_seed,
+            template=tuple(self.chat_template_kwargs.items()),
+            max_thinking_tokens=self.max_thinking_tokens,
+            search_thoughts=self.think == "search",
+            step_pattern=self.step_pattern,
         )
         return make_format(self.prompt_wrap, options)
 
@@ -199,10 +206,8 @@ class Common(Settings):
                 "value is none, but need_value_func is true: leave one of them out; behind a file that sets it, write "
                 "need_value_func=null"
             )
-        if self.batch_size == 0:
-            raise ValueError("batch_size must be at least 1, or -1 for all")
-        if self.top_k == 0:
-            raise ValueError("top_k must be at least 1, or -1 for all")
+        if zero := next((key for key in ("batch_size", "top_k") if getattr(self, key) == 0), None):
+            raise ValueError(f"{zero} must be at least 1, or -1 for all")
         if any(not text for text in self.stop or ()):
             raise ValueError("stop must not hold an empty string")
         return self

@@ -48,6 +48,19 @@ class Config(Common):
         """The ground truth takes part in the search, or chooses the answer."""
         return self.method.reads_verdicts(self.options)
 
+    def notes(self, *, values: bool) -> list[str]:
+        """What its author may not know of it, to be told before it is run. `values`: there are any."""
+        told = []
+        if obsolete := self.obsolete_given():
+            told.append(f"obsolete keys are ignored: {', '.join(obsolete)}")
+        if "mode" not in self.model_fields_set:
+            told.append(f"mode is not set: it is {self.mode}, whose numbers are explained by --help mode={self.mode}")
+        if self.method.uses_values(self.options) and not (values or self.reads_verdicts):
+            told.append(
+                f"mode {self.mode} ranks by values, and value is not set: the first samples win (docs/values.md)"
+            )
+        return told
+
     def given(self) -> dict[str, Any]:
         """The keys that were set, as a flat mapping that `make_config` takes."""
         return self.model_dump(exclude_unset=True) | self.options.model_dump(exclude_unset=True)
@@ -115,7 +128,8 @@ def make_config(settings: Mapping[str, Any], where: Mapping[str, str] | None = N
     options = make_settings(method.options, _own_keys(settings, common.mode, where), where)
     _check_method(common, options, where)
     if (reward := REWARDS.get(common.value_source)) is not None:
-        source = f"{where.get('value_args', 'config')}: value_args"
+        given = where.get("value_args", where.get("value", "config"))
+        source = f"{given} (see --help value={common.value_source}): value_args"
         make_settings(
             reward.options, common.value_args, dict.fromkeys((*reward.options.model_fields, *common.value_args), source)
         )

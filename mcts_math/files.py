@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import filecmp
+import gzip
 import hashlib
 import json
 import math
 import os
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -47,14 +49,18 @@ def require_writable(path: str | Path, remedy: str, error: type[MctsMathError] =
 
 
 def read_text(path: str | Path, remedy: str, error: type[MctsMathError] = RecordError) -> str:
-    """A file of UTF-8 text, with or without a mark of its order of bytes. Raises `error`, naming file and remedy."""
+    """A file of UTF-8 text, packed where its name ends in .gz, with or without a mark of its order of bytes. Lines end
+    with "\\n" alone. Raises `error`, naming file and remedy."""
+    path = Path(path)
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         raise error(f"{path}: no such file. {remedy}") from None
     except UnicodeDecodeError as reason:
         raise error(f"{path} is not UTF-8 text: {reason}. {remedy}") from reason
-    except OSError as reason:
+    except (OSError, EOFError, zlib.error) as reason:
         raise error(f"{path} can't be read: {reason}. {remedy}") from reason
 
 

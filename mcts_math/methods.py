@@ -48,12 +48,12 @@ def _where(key: str, value: object) -> Callable[[Any], bool]:
 
 def _fttt_adapter(options: FtttOptions) -> AdapterOptions:
     return AdapterOptions(
-        options.adapter_rank,
-        options.adapter_alpha,
-        options.adapter_dropout,
-        tuple(options.adapter_targets),
-        options.adapter_lr,
-        options.feedback_gradient,
+        rank=options.adapter_rank,
+        alpha=options.adapter_alpha,
+        dropout=options.adapter_dropout,
+        targets=tuple(options.adapter_targets),
+        lr=options.adapter_lr,
+        gradient=options.feedback_gradient,
     )
 
 
@@ -73,7 +73,7 @@ class Method:
     backs_up: bool = False  # its nodes have Q, N and a prior
     # how the engine learns at test time; None: it need not
     adapter: Callable[[Any], AdapterOptions | RuleOptions] | None = None
-    needs_certainty: Callable[[Any], bool] = _never  # the engine must tell how certain it is of each sample
+    needs_certainty: Callable[[Any], bool] = _never  # samples tell how certain the model is of them
     needs_token_beams: bool = False  # the engine searches over tokens; nothing is drawn, so temperature must be 0
 
     def needs_values(self, options: Any) -> bool:

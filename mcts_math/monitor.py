@@ -11,6 +11,7 @@ from typing import Final
 from mcts_math.loggers import Logger
 from mcts_math.requests import Services
 from mcts_math.scheduler import Scheduler, Solved
+from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject
 
 _LOG_S: Final = 2.0
@@ -27,19 +28,24 @@ class Totals:
     correct: int = 0
     errors: int = 0
     unfinished: int = 0  # without an answer, whose search ended by itself with steps that could go on
+    steps: int = 0  # that the model wrote, of all trees
+    unreadable: int = 0  # of these
     stopped: Counter[str] = field(default_factory=Counter)  # by what cut them short
     tokens: int = 0
     first_error: str = ""
     first_traceback: str = ""  # of the first question that broke down by a fault of the code
-    begun: float = field(default_factory=time.monotonic)
+    begun: float = field(default_factory=time.monotonic)  # since its services were there, see `Monitor.watch`
 
     def add(self, solved: Solved) -> None:
         self.questions += 1
         self.answered += bool(solved.tree.solutions) and not solved.error
         self.judged += solved.tree.task.can_be_judged or solved.tree.correct is not None
-        self.correct += solved.tree.correct is True
+        self.correct += solved.tree.correct is True and not solved.error
         if not (solved.tree.solutions or solved.tree.stopped or solved.error):
             self.unfinished += any(not node.terminal and not node.children for node in solved.tree.nodes)
+        outcomes = Counter(node.step.outcome for node in solved.tree.nodes if node.step is not None)
+        self.steps += outcomes.total() - outcomes[Outcome.USER]
+        self.unreadable += outcomes[Outcome.UNPARSABLE]
         if solved.tree.stopped:
             self.stopped[solved.tree.stopped] += 1
         self.tokens += solved.cost.tokens
@@ -57,6 +63,7 @@ class Totals:
 
     @property
     def seconds(self) -> float:
+        """Since the services are there; before that, since the run has begun."""
         return time.monotonic() - self.begun
 
 
@@ -64,29 +71,23 @@ class Totals:
 class Monitor:
     total: int  # questions that this run is to solve
     counts: Totals  # of those that it has solved
-    logger: Logger | None = None
+    logger: Logger = field(default_factory=lambda: Logger("none", print))
     _scheduler: Scheduler | None = None
     _services: Services | None = None
-    _begun: float = field(default_factory=time.monotonic)
     _logs: int = 0
 
     def watch(self, scheduler: Scheduler, services: Services) -> None:
         """The services are there. Rates count from here: to load a model takes its own time."""
         self._scheduler, self._services = scheduler, services
-        self._begun, self._logs = time.monotonic(), 0
+        self.counts.begun, self._logs = time.monotonic(), 0
 
     @property
     def is_running(self) -> bool:
         return self._scheduler is not None
 
-    @property
-    def seconds(self) -> float:
-        """Since the services are there; before that, since the run has begun."""
-        return time.monotonic() - self._begun
-
     def facts(self) -> JsonObject:
         """The numbers; what is not known is None. Rates and shares are over this run, since its services were there."""
-        seconds = max(self.seconds, 1e-9)
+        seconds = max(self.counts.seconds, 1e-9)
         counts, scheduler, done = self.counts, self._scheduler, self.counts.questions
         trees, requests = (0, 0) if scheduler is None else scheduler.in_flight
         return {
@@ -108,21 +109,20 @@ class Monitor:
 
     def log_if_due(self) -> None:
         """Logs, at most each two seconds."""
-        if self.is_running and self.seconds >= self._logs * _LOG_S:
-            self._logs = int(self.seconds / _LOG_S) + 1
+        seconds = self.counts.seconds
+        if self.is_running and seconds >= self._logs * _LOG_S:
+            self._logs = int(seconds / _LOG_S) + 1
             self._log()
 
     def close(self) -> None:
         self._log()
-        if self.logger is not None:
-            self.logger.close()
+        self.logger.close()
 
     def _log(self) -> None:
-        if self.logger is not None:
-            facts = self.facts()
-            numbers = {key: float(facts[key]) for key in _LOGGED if facts[key] is not None}
-            accuracy = {"accuracy": facts["right"] / facts["judged"]} if facts["judged"] else {}
-            self.logger.log(numbers | accuracy, facts["done"])
+        facts = self.facts()
+        numbers = {key: float(facts[key]) for key in _LOGGED if facts[key] is not None}
+        accuracy = {"accuracy": facts["right"] / facts["judged"]} if facts["judged"] else {}
+        self.logger.log(numbers | accuracy, facts["done"])
 
 
 def _of_engine(services: Services | None) -> JsonObject:

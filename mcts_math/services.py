@@ -37,13 +37,13 @@ class Provided(TypedDict, total=False):
 def engine_options(config: Config) -> EngineOptions:
     adapter, prompt = config.method.adapter, config.make_format().prompt(Task("", "?"), [])
     return EngineOptions(
-        config.engine,
-        config.model_dir,
-        config.engine_args,
-        config.value_source == "head",
-        None if adapter is None else adapter(config.options),
-        config.num_replicas,
-        None if isinstance(prompt, str) else prompt,
+        engine=config.engine,
+        model_dir=config.model_dir,
+        arguments=config.engine_args,
+        need_value=config.value_source == "head",
+        adapter=None if adapter is None else adapter(config.options),
+        num_replicas=config.num_replicas,
+        example=None if isinstance(prompt, str) else prompt,
     )
 
 
@@ -67,9 +67,15 @@ def has_values(config: Config, value_model: ValueModel | None) -> bool:
 
 
 async def open_services(
-    config: Config, stack: AsyncExitStack, provided: Provided, report: Callable[[str], None] = lambda text: None
+    config: Config,
+    stack: AsyncExitStack,
+    provided: Provided,
+    report: Callable[[str], None] = lambda text: None,
+    *,
+    runs_code: bool = False,
 ) -> Services:
-    """Makes the services that are not passed in; `stack` closes them.
+    """Makes the services that are not passed in; `stack` closes them. `runs_code`: others who share them run code,
+    whether or not this config's steps do.
 
     What can be refused at little cost comes first: the checkpoint's files, then whether the machine has a sandbox,
     which starts while the model is loaded. Raises TypeError for an object of no known name, such as `valuemodel=…`, and
@@ -85,7 +91,7 @@ async def open_services(
     if reward is not None:
         reward.check(config.reward_options)
     interpreter = provided.get("interpreter")
-    runs_code = config.make_format().runs_code
+    runs_code = runs_code or config.make_format().runs_code
     if interpreter is None:
         interpreter = await open_interpreter(config, stack, report, needed=runs_code)
     checker, verifier = open_judges(config, stack, provided)

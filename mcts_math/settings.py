@@ -177,8 +177,8 @@ def explain(item: Any) -> str:
     message = str(item["msg"]).removeprefix("Value error, ")
     if not item["loc"]:
         return message
-    found = "" if item["type"] == "missing" else f", not {item['input']!r}"
-    return f"{'.'.join(map(str, item['loc']))}: {message}{found}"
+    place = ".".join(map(str, item["loc"]))
+    return f"{place} must be given" if item["type"] == "missing" else f"{place}: {message}, not {item['input']!r}"
 
 
 def _explain(item: Any, where: Mapping[str, str]) -> str:

@@ -81,6 +81,8 @@ async def solve_async(
     config = config if isinstance(config, Config) else make_config(config)
     tasks = make_tasks(tasks)
     check_logger(config.log_to)
+    for note in config.notes(values=has_values(config, provided.get("value_model"))):
+        warnings.warn(note, UserWarning, stacklevel=2)
     results: dict[str, Solved] = {}
     failure = ""
     logger = open_logger(config.log_to, config.mode, _LOGS, {"config": config.resolved()}, warnings.warn)
@@ -160,7 +162,14 @@ def make_expansion(config: Config, *, use_values: bool) -> Expansion:
     form = config.make_format()
     return Expansion(
         format=form,
-        sampling=Sampling(config.temperature, config.top_p, config.top_k, config.max_tokens, form.stops),
+        sampling=Sampling(
+            temperature=config.temperature,
+            top_p=config.top_p,
+            top_k=config.top_k,
+            max_tokens=config.max_tokens,
+            stop=form.stops,
+            want_certainty=config.method.needs_certainty(config.options),
+        ),
         max_depth=config.max_depth,
         run_seed=config.run_seed,
         use_values=use_values,
@@ -177,11 +186,11 @@ def searcher(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:
 
 def limits_of(config: Config) -> RunLimits:
     return RunLimits(
-        config.in_flight,
-        config.max_total_time,
-        config.max_question_tokens,
-        config.max_run_tokens,
-        config.max_question_samples,
+        in_flight=config.in_flight,
+        question_s=config.max_total_time,
+        question_tokens=config.max_question_tokens,
+        run_tokens=config.max_run_tokens,
+        question_samples=config.max_question_samples,
     )
 
 

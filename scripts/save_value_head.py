@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.engine import checkpoint as checkpoints
@@ -72,7 +72,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--max_length", type=int, default=1024, help="with --examples: tokens of a row (default: 1024)")
     parser.add_argument("--num_threads", type=int, default=0, help="with --examples: threads on a CPU")
-    options = parser.parse_args(arguments)
+    options = parse_words(parser, arguments)
     if (options.out is None) != options.in_place:
         parser.error("give either --out FOLDER, or --in_place to change the model's own folder")
     if options.link and options.in_place:

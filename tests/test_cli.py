@@ -15,7 +15,7 @@ import pytest
 from mcts_math.errors import ConfigError, EngineError, MctsMathError, RecordError
 from mcts_math.methods import METHODS
 from mcts_math.run import cli
-from mcts_math.run.program import run_program
+from mcts_math.run.program import make_parser, parse_words, run_program
 
 REPO = Path(__file__).parent.parent
 
@@ -118,8 +118,16 @@ def test_old_results_are_not_offered_where_new_ones_were_asked_for(
 )
 def test_a_misspelt_option_is_no_config_key(capsys: pytest.CaptureFixture[str], word: str, near: str) -> None:
     with pytest.raises(SystemExit):
-        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--qaf", "q.jsonl", word])
+        cli.solve_main(cli.solve_parser("x"), ["--cfg", "c.yaml", "--question-answer-file", "q.jsonl", word])
     assert capsys.readouterr().err.endswith(f"unrecognized arguments: {word}. Did you mean {near}?\n")
+
+
+def test_a_misspelt_option_is_told_before_the_one_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    for parser in (cli.solve_parser("x"), make_parser("no config keys")):
+        parser.add_argument("--needed", required=True)
+        with pytest.raises(SystemExit):
+            parse_words(parser, ["--neded", "x"])
+        assert capsys.readouterr().err.endswith("unrecognized arguments: --neded. Did you mean --needed?\n")
 
 
 @pytest.mark.parametrize(

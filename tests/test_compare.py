@@ -198,16 +198,17 @@ def test_greedy_comes_first_and_the_others_get_what_it_fails(
     assert second[-3:] == ["trials=2", "temperature=0.9", "seed=1"]
 
 
-def test_that_pictures_cannot_be_drawn_is_told_before_the_runs(
-    compare: ModuleType, solved: list[list[str]], repo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_matplotlib_the_tables_come_and_what_to_install_is_told(
+    compare: ModuleType, solved: list[list[str]], repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     words = ["--name", "t", "--qaf", "q", "--seeds", "1", "--cfgs", f"{repo}/configs/attempts/best_of_n.yaml"]
-    with pytest.raises(
-        MctsMathError, match=r"a picture needs the package matplotlib .*: pip install 'mcts_math\[plots\]'"
-    ):
-        compare.main(words)
-    assert solved == []
+    assert compare.main(words) == 0
+    told, folder = capsys.readouterr().out, tmp_path / "outputs/compare/t"
+    assert "pip install 'mcts_math[plots]'; the same command then draws them" in told
+    assert (folder / "table.md").read_text().strip() in told
+    assert not list(folder.glob("*.png"))
 
 
 def test_names_and_variants(compare: ModuleType, repo: Path) -> None:

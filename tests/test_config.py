@@ -99,8 +99,11 @@ def test_published_keys_of_other_methods_pass_at_their_defaults() -> None:
         assert make_config({"mode": mode, "temperature": 0.0} | idle).method is METHODS[mode]
 
 
-@pytest.mark.parametrize("text", ["top_k: -1.0\n", "swap_space: null\nbest_of: null\n", "positive_reward: 1\n"])
-def test_numbers_as_published_files_write_them(tmp_path: Path, text: str) -> None:
+NULLS = "".join(f"{key}: null\n" for key in ("model_dir", "few_shot_path", "prompt_path", "seed", "swap_space", "stop"))
+
+
+@pytest.mark.parametrize("text", ["top_k: -1.0\n", NULLS, "best_of: null\n", "positive_reward: 1\n"])
+def test_values_as_published_files_write_them(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
     assert load_config(path).top_k == -1

@@ -123,7 +123,7 @@ def test_solutions_are_found_wherever_they_stand(tmp_path: Path, grader: Grader,
     """Equal questions without an id count each; `--react` looks at nodes only."""
     lines = [shaped(place, n, "1/2", answer, "7") for n, answer in ((1, "0.5"), (2, "7"), (3, "0.5"))]
     lines[2]["question"] = lines[0]["question"]
-    report = evaluate_file(write(tmp_path / "a.jsonl", *lines), grader, top_k=2, keep=True)
+    report = evaluate_file(write(tmp_path / "a.jsonl", *lines), grader, top_k=2)
     assert (report.top1.correct, report.top1.total, report.majority.correct) == (2, 3, 2)
     assert len(report.correct_by_id) == 3
     assert evaluate_file(tmp_path / "a.jsonl", grader, react=True).top1.total == 3
@@ -151,7 +151,7 @@ def test_columns_of_the_user_change_nothing(tmp_path: Path, grader: Grader, plac
         record.update({"input": column} if place == "inside" else record | column)
     told = write(tmp_path / "told.jsonl", *lines)
     ignored = {"path", "costs", "with_cost"}
-    one, two = (evaluate_file(path, grader, top_k=2, keep=True) for path in (plain, told))
+    one, two = (evaluate_file(path, grader, top_k=2) for path in (plain, told))
     assert {k: v for k, v in asdict(one).items() if k not in ignored} == {
         k: v for k, v in asdict(two).items() if k not in ignored
     }
@@ -259,7 +259,7 @@ def test_several_files_are_matched_by_id(tmp_path: Path, grader: Grader) -> None
     a = write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "1/2", "0.5"), line(3, "x"))
     b = write(tmp_path / "b.jsonl", line(3, "x", "x"), line(2, "1/2", "3"), line(1, "5", "6"))
     c = write(tmp_path / "c.jsonl", line(2, "1/2", r"\frac{1}{2}"), line(1, "5", "6"), line(3, "x"))
-    reports = [evaluate_file(path, grader, keep=True) for path in (a, b, c)]
+    reports = [evaluate_file(path, grader) for path in (a, b, c)]
     votes = list(votes_by_id(reports, grader).values())
     assert votes == [False, True, True]  # 6 beats 5; 1/2 beats 3; x alone
     mean, (low, high) = mean_over_files(reports)
@@ -380,7 +380,7 @@ def test_only_different_runs_over_the_same_questions_are_put_together(tmp_path: 
         ([c], r"c\.jsonl: no question with a known answer, so there is nothing to compare"),
         ([c, c], r"c\.jsonl: no question with a known answer"),
     ):
-        reports = [evaluate_file(path, grader, keep=True) for path in paths]
+        reports = [evaluate_file(path, grader) for path in paths]
         for mean in (scores_by_id, mean_over_files, lambda reports: votes_by_id(reports, grader)):
             with pytest.raises(RecordError, match=said):
                 mean(reports)

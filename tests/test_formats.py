@@ -50,6 +50,14 @@ def test_sft_final_step(end: str, written: str, answer: str) -> None:
     assert SFT.finished(draft) == FINAL.replace("ANSWER", written) + "\n</step>"
 
 
+def test_a_thought_may_say_that_the_final_answer_comes() -> None:
+    assert read(SFT, FINAL.replace("think", "The Final Answer: it comes.").replace("ANSWER", "5")).answer == "5"
+    text = "Thought: The Final Answer: it comes.\n\nFinal Answer: $5$"
+    assert read(SHOTS, text).answer == "5"
+    (tagged,) = SHOTS.training_texts([Step(text, Outcome.ANSWER, answer="5")])
+    assert tagged == FINAL.replace("think", "The Final Answer: it comes.").replace("ANSWER", "5") + "\n</step>\n"
+
+
 @pytest.mark.parametrize(
     "sample",
     [
@@ -91,6 +99,18 @@ def test_few_shot_steps() -> None:
         assert SHOTS.finished(final) == last + "\n<Solution complete>"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Action: python_interpreter Action Input: print(1)",
+        "Action:\npython_interpreter\n \nAction Input:\n\nprint(1)",
+        "Action: what I need is a sum.\n\nAction: python_interpreter\r\nAction Input: print(1)",
+    ],
+)
+def test_any_space_may_stand_around_an_action(written: str) -> None:
+    assert read(SHOTS, f"Thought: hm\n{written}").actions == (Action(TOOL, "print(1)"),)
+
+
 @pytest.mark.parametrize("written", ["Action: None\nAction Input: None", "Action: None\n\nAction Input:"])
 def test_a_step_of_thought_alone_goes_on(written: str) -> None:
     draft = read(SHOTS, f"Thought: hm\n{written}")
@@ -128,6 +148,9 @@ def test_few_shot_prompt_holds_instructions_examples_question_and_steps() -> Non
     prompt = SHOTS.prompt(Q, [Step("Thought: a\n\nObservation: 1", Outcome.CONTINUE)])
     assert prompt.startswith("Instructions.\n\nQuestion: 1+1?\n\nThought: t")
     assert prompt.endswith("Question: Q?\n\nThought: a\n\nObservation: 1\n\n")
+    own = make_format("react", FormatOptions(step_delim="\n---\n")).prompt(Q, [Step("Thought: a", Outcome.CONTINUE)])
+    assert isinstance(own, str)
+    assert own.endswith("\n\nQuestion: Q?\n---\nThought: a\n---\n")
 
 
 def test_bundled_examples() -> None:
@@ -164,7 +187,7 @@ def test_published_prompt_files(tmp_path: Path) -> None:
     text = form.prompt(Task("t", "What is {x}?"), [])
     assert isinstance(text, str)
     assert text.startswith("Use python_interpreter: runs Python")
-    assert "python_interpreter, None. {}\n\nQuestion: {a}?\n\nThought: x" in text
+    assert ": python_interpreter. {}\n\nQuestion: {a}?\n\nThought: x" in text  # published files name None themselves
     assert text.endswith("<Solution complete>\n\nQ: What is {x}?\n\n")
     assert form.fingerprint() != make_format("react").fingerprint()
 

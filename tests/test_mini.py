@@ -17,13 +17,18 @@ sys.path.insert(0, str(ROOT / "recipes" / "mini"))
 pytest.importorskip("reasoning_gym")
 torch = pytest.importorskip("torch")
 
+import cells  # noqa: E402
 import corpus  # noqa: E402
 import demonstrations  # noqa: E402
 import draw  # noqa: E402
 import formats  # noqa: E402
+import outcomes  # noqa: E402
 import questions  # noqa: E402
-import runner  # noqa: E402
 import vocabulary  # noqa: E402
+
+from mcts_math.formats import make_format  # noqa: E402
+from mcts_math.messages import Sample  # noqa: E402
+from mcts_math.tasks import Task  # noqa: E402
 
 MODEL = ROOT / "models" / "mini"
 DATA = ROOT / "data" / "mini"
@@ -37,7 +42,7 @@ def _records(name: str) -> list[dict[str, Any]]:
 def test_the_right_plan_gives_the_reference_answer(family: str) -> None:
     for question in questions.draw(family, 7_000, 12):
         plan = demonstrations.PLANS[family](question)
-        seen = runner.run_cells([cell.code for cell in plan.right])
+        seen = cells.run_cells([cell.code for cell in plan.right])
         assert formats.same_answer(formats.tidy(seen[-1]), question.answer), (question, seen)
 
 
@@ -47,7 +52,7 @@ def test_every_plan_has_a_slip_that_goes_wrong_somewhere(family: str) -> None:
     for question in questions.draw(family, 8_000, 12):
         plan = demonstrations.PLANS[family](question)
         slip = plan.slips[0]
-        seen = runner.run_cells([cell.code for cell in plan.right[: slip.at] + slip.cells])
+        seen = cells.run_cells([cell.code for cell in plan.right[: slip.at] + slip.cells])
         wrong += not formats.same_answer(formats.tidy(seen[-1]), question.answer)
     assert wrong >= 5
 
@@ -120,7 +125,7 @@ def test_demonstrations_are_right_often_and_wrong_often() -> None:
     for question in drawn:
         plan = demonstrations.PLANS[question.type](question)
         thoughts = demonstrations.demonstrate(plan, demonstrations.Rates(), rng)
-        seen = runner.run_cells([thought.code for thought in thoughts])
+        seen = cells.run_cells([thought.code for thought in thoughts])
         right[plan.care][formats.same_answer(formats.tidy(seen[-1]), question.answer)] += 1
     share = {care: good / (good + bad) for care, (bad, good) in right.items()}
     assert 0.6 < share["firm"] < 0.95
@@ -128,31 +133,38 @@ def test_demonstrations_are_right_often_and_wrong_often() -> None:
 
 
 def test_observations_are_shown_as_the_tool_shows_them() -> None:
-    cells = ["a=1/3\nprint(a)", "print(a*3)", "print(7)", 'print("x", a)', "print(b)"]
-    seen = runner.run_cells(cells)
+    seen = cells.run_cells(["a=1/3\nprint(a)", "print(a*3)", "print(7)", 'print("x", a)', "print(b)"])
     assert seen[:4] == ["0.3333", "1.0", "7", "x 0.3333333333333333"]
     assert seen[4].startswith("NameError")
 
 
-def test_a_program_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "LIMIT_S", 1.5)
-    pool = runner.Runner(1)
-    seen = pool.last(
-        [["print(1)"], ["while True: pass"], ["a=2", "print(a)"], ["import os; os._exit(1)"], ["print(input())"]]
-    )
-    pool.close()
-    assert seen[0] == "1"
-    assert seen[1].startswith("TimeError")
-    assert seen[2] == "2"
-    assert all("Error" in text for text in seen[3:])
+def test_a_demonstration_is_what_the_format_shows_and_reads() -> None:
+    step_format = make_format("react_sft")
+    code, answer = formats.code_step("First, add.", "a=1\nprint(a)"), formats.final_step("Done.", "$7$")
+    drafts = [step_format.read(Sample(text, 0.0, 1)) for text in (code, answer)]
+    assert [(draft.answer, [action.code for action in draft.actions]) for draft in drafts] == [
+        (None, ["```python\na=1\nprint(a)\n```"]),
+        ("7", []),
+    ]
+    assert step_format.observed(drafts[0], ["1"]) == code + formats.observed("1")
+    assert step_format.finished(drafts[1]) == answer
+    assert step_format.step_delim == formats.DELIM
+    assert step_format.prompt(Task("1", "What is 1?"), []) == formats.head("What is 1?")
 
 
-def test_steps_are_read_back() -> None:
-    assert formats.read_step(formats.code_step("First, add.", "a=1\nprint(a)")) == ("a=1\nprint(a)", None)
-    assert formats.read_step(formats.final_step("Done.", "$7$")) == (None, "7")
-    assert formats.read_step("<step>\n<p>\nnothing") == (None, None)
-    both = formats.code_step("x", "1") + formats.final_step("y", "2")
-    assert formats.read_step(both) == (None, None)
+def test_outcomes_are_solutions_of_the_projects_solver_with_their_rewards(tokenizer: Any, tmp_path: Path) -> None:
+    asked = questions.draw("gcd", 4_000, 6)
+    drawn = outcomes.sample_outcomes(MODEL, asked, 1)
+    assert len(drawn) == 12
+    assert {outcome.reward for outcome in drawn} <= {1, -1}
+    assert sum(outcome.reward for outcome in drawn) > 0  # the model knows this family
+    for outcome, question in zip(drawn, asked * 2, strict=True):
+        assert outcome.texts[0] == formats.head(question.text)
+        assert all(text.startswith("<step>") and text.endswith(formats.DELIM) for text in outcome.texts[1:])
+    outcomes.save_outcomes(drawn, tmp_path / "outcomes.jsonl")
+    assert outcomes.load_outcomes(tmp_path / "outcomes.jsonl") == drawn
+    encoded = outcomes.encode_outcomes(drawn, tokenizer)
+    assert encoded.reward.count_nonzero() == sum(len(outcome.texts) for outcome in drawn)
 
 
 def test_corpus_pads_and_resumes_the_same_batches() -> None:
@@ -219,27 +231,3 @@ def test_the_shipped_model_is_a_stock_llama_with_a_value_head() -> None:
     assert head["v_head.summary.bias"].shape == (1,)
     stored = sum(path.stat().st_size for folder in (MODEL, DATA) for path in folder.iterdir())
     assert stored <= 10_000_000
-
-
-def test_the_sampler_computes_what_transformers_computes(tokenizer: Any) -> None:
-    import sampler
-    import transformers
-
-    from mcts_math.engine.checkpoint import inspect
-    from mcts_math.engine.value_head import load_value_head
-
-    model = transformers.LlamaForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()
-    head = load_value_head(inspect(MODEL))
-    prompts = [
-        tokenizer(formats.head(text))["input_ids"] for text in ("Calculate 2 + 3.", "Solve for x: 12*x + 5 = 29")
-    ]
-    with torch.no_grad():
-        expected = [float(head(model.model(torch.tensor([ids])).last_hidden_state[0, -1])) for ids in prompts]
-        greedy = [
-            model.generate(torch.tensor([ids]), max_new_tokens=20, do_sample=False)[0, len(ids) :] for ids in prompts
-        ]
-    ours = sampler.Sampler(model, head, torch.float32)
-    assert ours.values(prompts) == pytest.approx(expected, abs=1e-5)
-    drawn = ours.sample(prompts, 1, 0.0, [2], torch.Generator(), 20)
-    for row, reference in zip(drawn, greedy, strict=True):
-        assert row[0] == reference.tolist()[: len(row[0])]

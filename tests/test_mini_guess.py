@@ -17,12 +17,12 @@ sys.path.insert(0, str(ROOT / "recipes" / "mini"))
 pytest.importorskip("reasoning_gym")
 torch = pytest.importorskip("torch")
 
+import cells  # noqa: E402
 import corpus  # noqa: E402
 import demonstrations  # noqa: E402
 import extend  # noqa: E402
 import guesses  # noqa: E402
 import questions  # noqa: E402
-import runner  # noqa: E402
 
 MODEL = ROOT / "models" / "mini-guess"
 DATA = ROOT / "data" / "mini-guess"
@@ -36,7 +36,7 @@ def _records(name: str) -> list[dict[str, Any]]:
 def test_one_guess_alone_fits(family: str) -> None:
     for question in guesses.draw(family, 7_000, 25):
         puzzle: guesses.Puzzle = question.facts["puzzle"]
-        shown = [runner.run_cells([guess.code])[0] for guess in puzzle.guesses]
+        shown = [cells.run_cells([guess.code])[0] for guess in puzzle.guesses]
         assert shown == [str(index == puzzle.right) for index in range(len(shown))], question.text
         assert puzzle.guesses[puzzle.right].answer == question.answer
 

@@ -43,8 +43,9 @@ def bar() -> tqdm[Any]:
 
 @pytest.mark.parametrize("task", [Task("1", "Q", ("7",)), Task("1", "Q", record={"entry_point": "f", "test": "f()"})])
 def test_a_question_that_broke_down_counts_as_not_solved(task: Task) -> None:
-    totals = Totals()
-    totals.add(Solved(new_tree(task), Cost(), "the engine died"))
+    totals, tree = Totals(), new_tree(task)
+    tree.correct = True  # an attempt was right; the line of results holds none of them
+    totals.add(Solved(tree, Cost(), "the engine died"))
     assert (totals.judged, totals.accuracy, totals.errors) == (1, "accuracy 0/1 = 0.00%", 1)
 
 
@@ -61,6 +62,17 @@ def test_the_last_lines_tell_what_has_no_answer_and_what_was_cut_by_what(tmp_pat
     totals.add(Solved(tree, Cost()))
     told = summarise(totals, tmp_path / "x.jsonl")
     assert "1 by context_length (raise max_run_tokens, or set 0 for none; a context is the model's own: lower " in told
+
+
+def test_the_last_lines_tell_that_most_steps_cannot_be_read(tmp_path: Path) -> None:
+    totals = Totals()
+    for outcomes in ([Outcome.CONTINUE, Outcome.USER], [Outcome.UNPARSABLE], [Outcome.UNPARSABLE]):
+        tree = new_tree(Task("1", "Q", ("7",)))
+        for outcome in outcomes:
+            tree.add_child(tree.root, Step("s", outcome), 1.0)
+        totals.add(Solved(tree, Cost()))
+        told = summarise(totals, tmp_path / "x.jsonl")
+        assert ("\nsteps that can't be read: 2 of 3 (" in told) is (totals.questions == 3)
 
 
 def test_the_last_lines_tell_of_searches_that_ended_before_any_way_did(tmp_path: Path) -> None:
@@ -84,6 +96,20 @@ def test_a_method_that_nobody_named_is_told(tmp_path: Path, mode: dict[str, str]
     assert any("mode is not set: it is mcts" in note for note in notes) is not bool(mode)
 
 
+@pytest.mark.parametrize(
+    ("settings", "values", "said"),
+    [
+        ({"mode": "mcts"}, True, ""),
+        ({}, True, "mode is not set: it is mcts"),
+        ({"mode": "sbs"}, False, "mode sbs ranks by values, and value is not set"),
+        ({"mode": "mcts", "is_sampling": True, "update_leaf_value": False}, False, ""),
+    ],
+)
+def test_what_may_not_be_meant_is_noted(settings: dict[str, Any], values: bool, said: str) -> None:
+    told = make_config(settings).notes(values=values)
+    assert [note[: len(said)] for note in told] == [said] * bool(said)
+
+
 def test_a_resumed_run_with_nothing_to_do_has_no_figures(tmp_path: Path) -> None:
     assert summarise(Totals(), tmp_path / "x.jsonl").startswith("nothing was left to solve\nresults: ")
 
@@ -104,7 +130,7 @@ def test_a_log_shows_life_before_the_first_question_is_done(tmp_path: Path, monk
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     out = io.StringIO()
-    told = Progress(Monitor(4, Totals(), _begun=now[0]), tmp_path / "x.live.json", print, out=out)
+    told = Progress(Monitor(4, Totals(begun=now[0])), tmp_path / "x.live.json", print, out=out)
     told.tell(bar())
     assert out.getvalue() == ""
     now[0] += 61
@@ -124,7 +150,7 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
 
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    told = Progress(Monitor(4, Totals(questions=1), _begun=now[0]), tmp_path / "x.live.json", print)
+    told = Progress(Monitor(4, Totals(questions=1, begun=now[0])), tmp_path / "x.live.json", print)
     told.tell(bar())
     assert json.loads(told.path.read_bytes())["loading"] is True
     assert describe(told.monitor.facts()) == "1/4 questions, loading, 00:00 left"
@@ -134,6 +160,7 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
     facts = told.monitor.facts()
     assert (facts["tokens_per_s"], facts["seconds"], facts["seconds_left"]) == (50.0, 10.0, 30)
     assert (facts["trees"], facts["requests"], facts["batch_rows"]) == (2, 3, None)
+    assert "1 question in 10.0 s, " in summarise(told.monitor.counts, tmp_path / "x.jsonl")
     told.tell(bar())
     assert json.loads(told.path.read_bytes())["loading"] is False
 

@@ -211,10 +211,14 @@ def test_a_last_line_that_only_lacks_its_newline_is_kept(tmp_path: Path) -> None
     assert ids(path) == ["1", "2"]
 
 
-def test_failed_questions_are_tried_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "why", [{"error": "bad luck"}, {"stopped": "max_run_tokens", "format": "react", "step_delim": "\n"}]
+)
+def test_questions_that_failed_or_were_cut_by_the_run_are_tried_again(tmp_path: Path, why: dict[str, str]) -> None:
     path = tmp_path / "out.jsonl"
+    kept = entry("3", stopped="max_question_tokens", format="react", step_delim="\n")
     with results(path) as out:
-        for record in (entry("1"), entry("2", error="bad luck"), entry("3")):
+        for record in (entry("1"), entry("2", **why), kept):
             out.append(record)
     with results(path, resume=True) as out:
         assert out.done == {"1", "3"}
@@ -317,20 +321,22 @@ def test_solved_cases_are_not_written_over_a_file_of_the_run(tmp_path: Path, nam
         solve_file(make_config({}), qaf, tmp_path / "out.jsonl", exclude=tmp_path / "solved.json")
 
 
-def test_a_run_with_other_values_is_not_resumed(tmp_path: Path) -> None:
+def test_a_run_with_other_values_takes_no_results_of_another(tmp_path: Path) -> None:
     """Values of an object that was passed in and values of the config are two scales."""
     qaf, out = tmp_path / "q.jsonl", tmp_path / "out.jsonl"
     qaf.write_text(json.dumps({"question": "Q", "answer": "1"}) + "\n")
     services = {"policy": RandomPolicy(1), "interpreter": EchoInterpreter(), "checker": EqualChecker()}
     config = make_config({"mode": "sbs", "prompt_wrap": "react_sft"})
 
-    def solve_again(**more: Any) -> None:
-        solve_file(config, qaf, out, report=lambda text: None, resume=out.exists(), **services, **more)  # type: ignore[arg-type]
+    def solve_again(resume: bool, **more: Any) -> None:
+        solve_file(config, qaf, out, report=lambda text: None, resume=resume, **services, **more)  # type: ignore[arg-type]
 
-    solve_again(value_model=RandomPolicy(2))
-    with pytest.raises(RecordError, match="value: 'object' -> 'none'"):
-        solve_again()
-    solve_again(value_model=RandomPolicy(2))
+    solve_again(False, value_model=RandomPolicy(2))
+    for resume in (True, False):  # who did not ask to go on is not told to
+        said = r"made with other settings \(value: 'object' -> 'none'.*\)\. Choose another output, or add --overwrite"
+        with pytest.raises(RecordError, match=said):
+            solve_again(resume)
+    solve_again(True, value_model=RandomPolicy(2))
 
 
 @pytest.mark.parametrize(
@@ -576,11 +582,14 @@ def test_what_makes_results_is_compared(tmp_path: Path) -> None:
     shots.write_text(json.dumps(["two"]))
     assert "few-shot prompt" in compare_descriptions(before, described())[0]
     (model / "model.safetensors").write_text("new")
-    assert "the model" in compare_descriptions(before, described())[1]
+    assert "the model" in compare_descriptions(before, described())[0]
     before = described()
     (model / "model.safetensors").write_text("two")  # as another round of training leaves it, of the same size
     assert compare_descriptions(before, described()) == ["the weights of the model or of the reward model"]
-    del before["weights"]  # of an earlier version
+    before = described()
+    (model / "chat_template.jinja").write_text("{{ messages }}")
+    assert compare_descriptions(before, described()) == ["the tokenizer or the chat template of the model"]
+    del before["weights"], before["tokenizer"]  # of an earlier version
     assert compare_descriptions(before, described()) == []
 
 

@@ -61,14 +61,14 @@ def check_arguments(options: EngineOptions) -> None:
     spec = find_engine(options.engine)
     for name, example in spec.required_arguments.items():
         if name not in options.arguments:
-            raise ConfigError(f"engine: {spec.name} needs {name}. Give it as engine_args={{{name}: {example}}}.")
+            raise ConfigError(f"engine: {options.engine} needs {name}. Give it as engine_args={{{name}: {example}}}.")
     if not options.arguments:
         return
     known = spec.argument_types()
     for name, value in options.arguments.items():
         if name not in known:
             advice = suggest(str(name), known, f"It takes: {', '.join(sorted(known))}.")
-            raise ConfigError(f"engine_args: the engine {spec.name} has no argument {name!r}.{advice}")
+            raise ConfigError(f"engine_args: the engine {options.engine} has no argument {name!r}.{advice}")
         _check_type(name, value, known[name])
 
 

@@ -22,7 +22,6 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()  # guards is_closed together with the last look whether it is set
         self.is_closed = False
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
@@ -58,19 +57,14 @@ class LoopThread:
             raise EngineError("the engine is closed")
 
     async def _guard(self, work: Work[T]) -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             return await work()
         except asyncio.CancelledError:
             self._require_open()
             raise
-        finally:
-            self._tasks.discard(task)
 
     async def _end(self, last: Work[None] | None) -> None:
         """Comes after the first step of all that was handed over before: loops are first in, first out."""
-        await cancel(self._tasks)
+        await cancel(asyncio.all_tasks() - {asyncio.current_task()})  # those that the work has started, too
         if last is not None:
             await last()

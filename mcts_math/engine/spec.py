@@ -47,7 +47,6 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    name: str
     summary: str
     load: Callable[[EngineOptions], Policy]  # imports what is heavy only now; takes no replicas
     gives_values: bool  # it can answer `Evaluate`, where the model has a value head

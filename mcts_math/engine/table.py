@@ -65,7 +65,6 @@ _VLLM_NEUTRAL: Final = frozenset(
 
 ENGINES: Final[Mapping[str, EngineSpec]] = {
     "hf": EngineSpec(
-        name="hf",
         summary="transformers, in this process",
         load=_load_hf,
         gives_values=True,
@@ -81,7 +80,6 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
         load_lockstep=_load_hf_lockstep,
     ),
     "vllm": EngineSpec(
-        name="vllm",
         summary="vLLM, on this machine's GPUs",
         load=_load_vllm,
         gives_values=True,
@@ -93,7 +91,6 @@ ENGINES: Final[Mapping[str, EngineSpec]] = {
         neutral_arguments=_VLLM_NEUTRAL,
     ),
     "openai": EngineSpec(
-        name="openai",
         summary="any server with an OpenAI-compatible API",
         load=_connect_openai,
         gives_values=True,  # on a vLLM server that was started for it, which `connect` tries

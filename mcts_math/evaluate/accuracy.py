@@ -1,5 +1,4 @@
-"""Evaluation of results files: accuracy, majority votes, cost (SPEC A1, A10). Streams; keeps no tree, and answers
-only where files are voted over."""
+"""Evaluation of results files: accuracy, majority votes, cost (SPEC A1, A10). Streams; keeps no tree."""
 
 from __future__ import annotations
 
@@ -63,14 +62,20 @@ class Report:
     steps: int = 0
     with_cost: int = 0
     oracle: bool = False
-    top1: Tally = field(default_factory=Tally)
-    majority: Tally = field(default_factory=Tally)
     costs: Counter[str] = field(default_factory=Counter)
     groups: dict[str, dict[str, Tally]] = field(default_factory=dict)
     correct_by_id: dict[str, bool] = field(default_factory=dict)
     answer_by_id: dict[str, str] = field(default_factory=dict)
     golds_by_id: dict[str, tuple[str, ...]] = field(default_factory=dict)
     majority_by_id: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def top1(self) -> Tally:
+        return Tally.of(self.correct_by_id.values())
+
+    @property
+    def majority(self) -> Tally:
+        return Tally.of(self.majority_by_id.values())
 
     def mean_cost(self, key: str) -> float:
         """Mean per question of a key of `cost`; NaN where no line has costs."""
@@ -108,39 +113,25 @@ class Report:
         }
 
 
-def evaluate_file(
-    path: str | Path, grader: Grader, *, react: bool = False, top_k: int = 1, keep: bool = False
-) -> Report:
+def evaluate_file(path: str | Path, grader: Grader, *, react: bool = False, top_k: int = 1) -> Report:
     """Evaluates one file. `react` takes the answer of the deepest node, `top_k` also votes over the first k > 1
-    solutions of each line, `keep` keeps answers and votes by question, for votes over several files. Raises
-    RecordError as `read_lines`."""
+    solutions of each line. Raises RecordError as `read_lines`."""
     report = Report(str(path))
     if top_k > 1:
         ahead, again = tee(line for line in read_lines(path, react=react) if line.golds)
         votes = grader.votes((line.golds, line.voters[:top_k]) for line in ahead)
-        for line, correct in zip(again, votes, strict=True):
-            report.majority.add(correct)
-            if keep:
-                report.majority_by_id[line.id] = correct
+        report.majority_by_id = dict(zip((line.id for line in again), votes, strict=True))
     for line, verdict in grader.judged(
         read_lines(path, react=react),
         lambda line: (line.golds, line.answers[0]) if line.golds and line.answers else None,
     ):
-        correct = bool(verdict) if line.verdict is None else line.verdict
-        _count(report, line, correct)
-        if line.golds or line.verdict is not None:
-            report.correct_by_id[line.id] = correct
-        if keep:
-            if line.answers:
-                report.answer_by_id[line.id] = line.answers[0]
-            if line.golds:
-                report.golds_by_id[line.id] = line.golds
+        _count(report, line, bool(verdict) if line.verdict is None else line.verdict)
     return report
 
 
 def votes_by_id(reports: Sequence[Report], grader: Grader) -> dict[str, bool]:
-    """Whether the majority of the first answers of several files, evaluated with `keep`, is right; accepted are the
-    answers of the first file. Raises RecordError as `scores_by_id`."""
+    """Whether the majority of the first answers of several files is right; accepted are the answers of the
+    first file. Raises RecordError as `scores_by_id`."""
     golds = reports[0].golds_by_id
     _check_runs(reports, [report.golds_by_id for report in reports])
     votes = ((gold, [r.answer_by_id[i] for r in reports if i in r.answer_by_id]) for i, gold in golds.items())
@@ -208,9 +199,13 @@ def _count(report: Report, line: Line, correct: bool) -> None:
     report.with_cost += bool(line.costs)
     for key in _COSTS:
         report.costs[key] += line.costs.get(key, 0)  # type: ignore[assignment]
+    if line.answers:
+        report.answer_by_id[line.id] = line.answers[0]
+    if line.golds:
+        report.golds_by_id[line.id] = line.golds
     if line.verdict is None and not line.golds:
         return
-    report.top1.add(correct)
+    report.correct_by_id[line.id] = correct
     for key, name in line.groups.items():
         group = report.groups.setdefault(key, {})
         if len(group) <= _MOST_GROUPS:

@@ -106,19 +106,21 @@ def _curves_of(name: str, runs: Runs, axis: trials.Axis, budgets: Sequence[float
     """What can be told of a method: pass@k where its attempts were judged, else what it chose of them; Maj@k where they
     are independent, and no verdict decided when to stop."""
     first = next((question for run in runs for question in run if question.trials), runs[0][0])
+
+    def curve(what: str, oracle: bool, runs: Runs, voting: Grader | None = None) -> Curve:
+        points = {budget: _point(scores_within(runs, axis, budget, voting)) for budget in budgets}
+        return Curve(name, what, oracle, points)
+
     judged = any(trial.correct is not None for run in runs for question in run for trial in question.trials)
     if judged:
-        points = {budget: _point(scores_within(runs, axis, budget, None)) for budget in budgets}
         made_attempts = first.method is not None
-        yield Curve(name, ANY if made_attempts else "", made_attempts or first.oracle, points)
+        yield curve(ANY if made_attempts else "", made_attempts or first.oracle, runs)
     elif any(question.whole is not None and question.whole.correct is not None for run in runs for question in run):
         chosen = [[replace(q, trials=(q.whole,) if q.whole is not None else ()) for q in run] for run in runs]
-        points = {budget: _point(scores_within(chosen, axis, budget, None)) for budget in budgets}
-        yield Curve(name, "", first.oracle, points)
+        yield curve("", first.oracle, chosen)
     all_made = not judged or all(map(trials.can_estimate, runs))
     if first.independent and all_made and all(q.golds for run in runs for q in run):
-        points = {budget: _point(scores_within(runs, axis, budget, grader)) for budget in budgets}
-        yield Curve(name, MAJORITY, False, points)
+        yield curve(MAJORITY, False, runs, grader)
 
 
 def _budgets_of(axis: trials.Axis, results: Mapping[str, Runs]) -> list[float]:

@@ -77,7 +77,7 @@ class ExperimentConfig(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SeededRun:
     """One method with one seed."""
 
     name: str
@@ -92,10 +92,10 @@ def run_path(folder: Path, name: str, seed: int) -> Path:
     return folder / f"{stem}.seed{seed}.jsonl"
 
 
-def runs_of(methods: Mapping[str, MethodConfig], folder: Path) -> list[Run]:
+def runs_of(methods: Mapping[str, MethodConfig], folder: Path) -> list[SeededRun]:
     """All runs of an experiment. Raises ConfigError where two methods would share a results file."""
     runs = [
-        Run(name, method, seed, run_path(folder, name, seed))
+        SeededRun(name, method, seed, run_path(folder, name, seed))
         for name, method in methods.items()
         for seed in method.seeds
     ]
@@ -110,7 +110,7 @@ def rows_of(methods: Mapping[str, MethodConfig], folder: Path, grader: Grader) -
     rows: list[Row] = []
     for name, method in methods.items():
         paths = [run_path(folder, name, seed) for seed in method.seeds]
-        reports = [evaluate_file(path, grader, top_k=max(method.top, 1), keep=True) for path in paths]
+        reports = [evaluate_file(path, grader, top_k=max(method.top, 1)) for path in paths]
         rows.append(make_row(name, reports, scores_by_id(reports)))
         if method.top:
             majorities = [report.majority for report in reports]

@@ -108,9 +108,14 @@ def pyplot() -> Any:
     return plt
 
 
+def require_pyplot() -> None:
+    """Raises RecordError where no picture can be drawn: it says what to install."""
+    require_package("matplotlib", "a picture", "plots", RecordError)
+
+
 def require_picture(path: str | Path) -> None:
     """Raises RecordError where a picture could not be drawn or written: to be asked before long work."""
-    require_package("matplotlib", "a picture", "plots", RecordError)
+    require_pyplot()
     if Path(path).suffix not in _PICTURES:
         raise RecordError(f"{path}: the name of a picture must end in {' or '.join(_PICTURES)}.")
     require_writable(path, "Choose another file for the picture.")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,6 @@ _COMPLETE: Final = "<Solution complete>"
 _SUFFIX: Final = "Question: {input}"
 _TOOL_DESC: Final = f"{TOOL}: runs Python code; it shows what the code prints, or the value of its last line"
 _BUNDLED: Final = Path(__file__).parent / "react_data"
-_ACTION: Final = re.compile(r"Action:[ \t]*([^\n]*)\n+[ \t]*Action Input:(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class FewShotFormat(StepFormat):
 
     def prompt(self, task: Task, steps: Sequence[Step]) -> str:
         question, before = opening(task)
-        asked = f"{question}\n\n" + "".join(map(self._show, [*before, *steps]))
+        asked = question + self.step_delim + "".join(map(self._show, [*before, *steps]))
         # Not str.format: questions, code and examples are full of braces.
         return "\n\n".join([self.instructions.strip(), *self.examples, self.suffix.replace("{input}", asked)])
 
@@ -68,13 +66,13 @@ class FewShotFormat(StepFormat):
 
     def _show(self, step: Step) -> str:
         if step.outcome is Outcome.USER:
-            return f"Question: {step.text}\n\n"
+            return f"Question: {step.text}{self.step_delim}"
         return step.text + self.step_delim
 
     def read(self, sample: Sample) -> Draft:
         text = sample.text.strip().removesuffix(_COMPLETE).rstrip().removesuffix("Observation:").rstrip()
-        before, is_final, answer = text.partition(FINAL_ANSWER)
-        action, action_input = _read_action(before)
+        before, is_final, answer = text.rpartition(FINAL_ANSWER)  # a thought may hold the words too
+        action, action_input = _read_action(before if is_final else text)
         if is_final:
             if action not in ("", NO_ACTION) or "Action Input:" in answer:
                 return Draft(text)
@@ -114,8 +112,8 @@ def choose_examples(examples: Sequence[str], num: int, seed: int) -> tuple[str, 
 
 def _read_action(text: str) -> tuple[str, str]:
     """The tool that a text calls and what it is given, as written; ("", "") where it calls none."""
-    match = _ACTION.search(text)
-    return ("", "") if match is None else (match[1].strip() or NO_ACTION, match[2].strip())
+    before, given, action_input = text.partition("Action:")[2].partition("Action Input:")
+    return (before.rpartition("Action:")[2].strip() or NO_ACTION, action_input.strip()) if given else ("", "")
 
 
 def _note(action: str) -> str:
@@ -125,7 +123,8 @@ def _note(action: str) -> str:
 
 
 def _thought(step: Step) -> str:
-    text = step.text.partition(FINAL_ANSWER)[0].partition("Action:")[0]
+    text = step.text if step.answer is None else step.text.rpartition(FINAL_ANSWER)[0]
+    text = text.partition("Action:")[0]
     return text.removesuffix(_COMPLETE).strip().removeprefix("Thought:").strip()
 
 
@@ -159,7 +158,7 @@ def _read_prompt(given: str | None) -> tuple[str, str]:
     if "{input}" not in data["react_suffix"]:
         raise ConfigError(f"prompt_path: {path}: react_suffix has no {{input}}, where the question would stand.")
     instructions = data["react_format_instructions"].replace("{tool_desc}", _TOOL_DESC)
-    return instructions.replace("{tool_names}", f"{TOOL}, {NO_ACTION}"), data["react_suffix"]
+    return instructions.replace("{tool_names}", TOOL), data["react_suffix"]
 
 
 def _read_examples(given: str | None) -> list[str]:

@@ -43,7 +43,7 @@ class SftFormat(StepFormat):
         if FINAL_ANSWER in before:
             if code_tag:
                 return Draft(text)
-            return Draft(text, answer=read_answer(before.split(FINAL_ANSWER, 1)[1].split("</p>", 1)[0]))
+            return Draft(text, answer=read_answer(before.rpartition(FINAL_ANSWER)[2].partition("</p>")[0]))
         code, closed, rest = code.partition("</code>")
         if not code.strip() or FINAL_ANSWER in rest:
             return Draft(text)

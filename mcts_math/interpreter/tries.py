@@ -21,7 +21,7 @@ from mcts_math.interpreter.losses import (
 from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
 
 MAX_LOSSES, MAX_DEATHS, MAX_FAILURES, MAX_REFUSALS = 2, 10, 10, 5
-_PATIENCE = 3  # deaths of its sandbox that a cell bears beside its siblings
+_PATIENCE = 3  # deaths of its sandbox, or refusals of room, that a cell bears beside its siblings
 _REFUSED_PAUSE_S = 0.1
 _NOT_REBUILT_TEXT = "KilledError: the cells before this one ran, and were stopped when they had to be run again."
 _REFUSED_TEXT = "KilledError: the machine had no room for another process, though the cell was tried again."
@@ -79,7 +79,7 @@ class Tries:
     @property
     def wants_to_be_alone(self) -> bool:
         """Whether its siblings have cost it so much that it should run without them."""
-        return self.num_deaths >= _PATIENCE
+        return self.num_deaths >= _PATIENCE or (isinstance(self.last, Crowded) and self.num_refusals >= _PATIENCE)
 
     @property
     def pause_s(self) -> float:

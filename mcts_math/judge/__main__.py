@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mcts_math.run.program import make_parser, run_program
+from mcts_math.run.program import make_parser, parse_words, run_program
 
 # isort: split
 from mcts_math.errors import TaskError
@@ -32,7 +32,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--id", help="problem of the program; may be left out where there is one problem only")
     parser.add_argument("--every_test", action="store_true", help="go on after a test that failed")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each program")
-    return parser.parse_args(argv)
+    return parse_words(parser, argv)
 
 
 def read_problems(source: str) -> dict[str, Problem]:

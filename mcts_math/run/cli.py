@@ -31,6 +31,7 @@ def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.Argumen
     parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
         "--qaf",
+        "--question-answer-file",
         required=True,
         metavar="FILE",
         help="questions: a .json or .jsonl file (or .gz); NAME:FILE for a published data set's file; NAME[/SPLIT] to "
@@ -83,27 +84,29 @@ def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str |
                 shard=args.shard,
                 save_correct=args.save_correct,
             )
-    except (KeyboardInterrupt, Exception) as error:
-        interrupted, known = isinstance(error, KeyboardInterrupt), isinstance(error, MctsMathError)
-        if interrupted or known:
-            print("\ninterrupted" if interrupted else f"error: {error}", file=sys.stderr)
-        # A run that was refused has not begun: the same command would be refused again.
-        refused = isinstance(error, (ConfigError, TaskError, RecordError, CheckpointError))
-        if not refused and _identity(output) not in (None, old):
-            words = [
-                "python",
-                sys.argv[0],
-                *(word for word in argv if word not in ("--resume", "--overwrite")),
-                "--resume",
-            ]
-            print(f"Finished questions are in {output}. To go on:\n  {shlex.join(words)}", file=sys.stderr)
-        elif interrupted:
-            print("No question is finished yet. Give the same command again.", file=sys.stderr)
-        if not (interrupted or known):
-            raise
-        return 130 if interrupted else 2
+    except (ConfigError, TaskError, RecordError, CheckpointError) as refusal:  # the same command is refused again
+        print(f"error: {refusal}", file=sys.stderr)
+        return 2
+    except MctsMathError as error:
+        print(f"error: {error}{_how_to_go_on(output, old, argv)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        nothing = "\nNo question is finished yet. Give the same command again."
+        print(f"\ninterrupted{_how_to_go_on(output, old, argv) or nothing}", file=sys.stderr)
+        return 130
+    except Exception:
+        sys.stderr.write(f"{_how_to_go_on(output, old, argv)}\n".lstrip())
+        raise
     print(summarise(totals, output))
     return SOME_FAILED if totals.errors else 0
+
+
+def _how_to_go_on(output: Path, old: int | None, argv: Sequence[str]) -> str:
+    """Lines about the results of this run; "" where there are none. `old`: the file that stood there before."""
+    if _identity(output) in (None, old):
+        return ""
+    words = ["python", sys.argv[0], *(word for word in argv if word not in ("--resume", "--overwrite")), "--resume"]
+    return f"\nFinished questions are in {output}. To go on:\n  {shlex.join(words)}"
 
 
 def summarise(totals: Totals, output: Path) -> str:
@@ -117,6 +120,11 @@ def summarise(totals: Totals, output: Path) -> str:
         open_ends = f" ({totals.unfinished} of them had steps to go on from: raise iterations or max_depth)"
         missing = totals.questions - totals.errors - totals.answered
         lines.append(f"without an answer: {missing}{open_ends if totals.unfinished else ''}")
+    if totals.unreadable * 2 > totals.steps:
+        lines.append(
+            f"steps that can't be read: {totals.unreadable} of {totals.steps} (does the model know the format that "
+            "prompt_wrap names? view_trees.py shows what it wrote)"
+        )
     if totals.stopped:
         reasons = ", ".join(f"{number} by {reason}" for reason, number in totals.stopped.most_common())
         limits = ", ".join(reason for reason in totals.stopped if reason != CONTEXT_LENGTH)

@@ -1,8 +1,8 @@
 """What makes a run's results, as stored beside them, and what a resumed run may not change.
 
-Compared are the config, what the prompt files hold, and the files of the model, of large weights some pieces. Keys that
-change no tree are not, nor arguments of the engine that change its speed and memory alone (which each engine declares).
-A key that is newer than the stored description counts as having had its default.
+Compared are the config, what the prompt files hold, and the files of the model and its tokenizer, of large ones some
+pieces. Keys that change no tree are not, nor arguments of the engine that change its speed and memory alone (which each
+engine declares). A key that is newer than the stored description counts as having had its default.
 """
 
 from __future__ import annotations
@@ -35,8 +35,20 @@ _NEUTRAL: Final = frozenset(
      "num_replicas", "engine_args", "few_shot_path", "prompt_path", "model_dir", "need_value_func"}
 )  # fmt: skip
 """Keys that change no tree, or that are compared by what is behind them."""
+_BESIDE: Final = {
+    "engine_args": "",
+    "model": "",
+    "prompt": "the few-shot prompt (few_shot_path, prompt_path)",
+    "weights": "the weights of the model or of the reward model",
+    "tokenizer": "the tokenizer or the chat template of the model",
+}
+"""Keys of a description that are compared beside its config, and how a change of a digest is told."""
 WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
-_PIECES: Final = 256  # of a file of weights, spread over it
+_TOKENIZER: Final = (
+    "tokenizer*", "vocab*", "merges.txt", "*.tiktoken", "special_tokens_map.json", "chat_template*",
+    "generation_config.json",
+)  # fmt: skip
+_PIECES: Final = 256  # of a large file, spread over it
 _PIECE_BYTES: Final = 1 << 14
 
 
@@ -54,7 +66,8 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
         "engine_args": ENGINES[config.engine].result_arguments(config.engine_args),
         "prompt": config.make_format().fingerprint(),
         "model": describe_model(config.model_dir),
-        "weights": [sample_weights(config.model_dir), sample_weights(scorer)],
+        "weights": [sample_files(config.model_dir), sample_files(scorer)],
+        "tokenizer": sample_files(config.model_dir, _TOKENIZER),
         "questions": {"file": str(source), "number": len(tasks), "digest": digest_of(tasks)},
         "versions": _versions(),
         "command": shlex.join(["python", *sys.argv]),
@@ -74,12 +87,12 @@ def describe_model(model_dir: str) -> str:
     return short_digest(text + json.dumps(sizes).encode())
 
 
-def sample_weights(model_dir: str) -> str:
-    """A digest of pieces of a checkpoint's weights: those of two trainings have one size. "" where it is no folder."""
+def sample_files(model_dir: str, patterns: Sequence[str] = WEIGHTS) -> str:
+    """A digest of pieces of a checkpoint's files: weights of two trainings have one size. "" where it is no folder."""
     folder, digest = Path(model_dir).expanduser(), hashlib.sha256()
     if not model_dir or not folder.is_dir():
         return ""
-    for path in sorted({path for pattern in WEIGHTS for path in folder.glob(pattern)}):
+    for path in sorted({path for pattern in patterns for path in folder.glob(pattern)}):
         last = max(path.stat().st_size - _PIECE_BYTES, 0)
         with path.open("rb") as file:
             for start in sorted({last * i // (_PIECES - 1) for i in range(_PIECES)}):
@@ -113,15 +126,13 @@ def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
         for key in new
         if key not in _NEUTRAL and old.get(key, defaults.get(key)) != new[key]
     ]
-    if "engine_args" in before and before["engine_args"] != now.get("engine_args"):
+    differ = {key for key in _BESIDE if key in before and before[key] != now.get(key)}  # earlier versions lack some
+    if "engine_args" in differ:
         changed.append(f"engine_args: {before['engine_args']!r} -> {now.get('engine_args')!r}")
-    if "prompt" in before and before["prompt"] != now.get("prompt"):
-        changed.append("the few-shot prompt (few_shot_path, prompt_path)")
-    if "model" in before and before["model"] != now.get("model"):
+    if "model" in differ:
         changed.append(f"the model: {old.get('model_dir')!r} -> {new.get('model_dir')!r}")
-    elif "weights" in before and before["weights"] != now.get("weights"):
-        changed.append("the weights of the model or of the reward model")
-    return changed
+        differ -= {"weights", "tokenizer"}
+    return changed + [said for key, said in _BESIDE.items() if said and key in differ]
 
 
 def facts_of(description: Mapping[str, Any]) -> JsonObject:

@@ -46,19 +46,23 @@ def add_overrides(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 
 def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments of a program that takes overrides; who writes one as an option, or misspells an option, is told."""
-    args, unknown = parser.parse_known_intermixed_args(argv)
-    if unknown:
-        key, equals, value = unknown[0].lstrip("-").partition("=")
-        after = argv[argv.index(unknown[0]) + 1 :][:1] if unknown[0] in argv else []
-        if not equals and after and not after[0].startswith("--") and "=" not in after[0]:
-            value = after[0]
-        way = f"A config key is written without dashes: {key}={shlex.quote(value) if value else 'VALUE'}"
-        options = re.findall(r"--\w+", parser.format_usage())
-        near = difflib.get_close_matches(f"--{key}", options, n=1, cutoff=0.75)
-        advice = f"Did you mean {near[0]}?" if near else way
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}. {advice}")
-    return args
+    """The arguments of a program. Who misspells an option, or writes a config key as one, is told so before an option
+    that must be given is missed."""
+    options = parser._option_string_actions
+    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if word == "--":
+            break
+        if not re.match(r"--?[^\W\d]", name) or name in options or name[:2] in options:
+            continue
+        key = name.lstrip("-")
+        if near := difflib.get_close_matches(f"--{key}", options, n=1, cutoff=0.75):
+            parser.error(f"unrecognized arguments: {word}. Did you mean {near[0]}?")
+        if any("key=value" in str(action.metavar) for action in parser._actions):
+            value = value if equals or after.startswith("--") or "=" in after else after
+            way = f"{key}={shlex.quote(value) if value else 'VALUE'}"
+            parser.error(f"unrecognized arguments: {word}. A config key is written without dashes: {way}")
+    return parser.parse_intermixed_args(argv)
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

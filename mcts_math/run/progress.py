@@ -50,7 +50,7 @@ class Progress:
 
     def tell(self, bar: tqdm[NoReturn]) -> None:
         """Tells what is due: a terminal at once, a log each minute, the file each two seconds."""
-        seconds = self.monitor.seconds
+        seconds = self.monitor.counts.seconds
         if not bar.disable:
             columns = bar.format_dict["ncols"] or _COLUMNS
             bar.set_postfix_str(describe_short(self.monitor.facts(), columns - _BAR - 2 * len(str(self.monitor.total))))

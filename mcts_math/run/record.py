@@ -71,6 +71,12 @@ def error_of(record: Mapping[str, Any]) -> str:
     return error if isinstance(error, str) and len(nodes_of(record)) <= 1 else ""
 
 
+def is_open(record: Mapping[str, Any]) -> bool:
+    """Whether a resumed run solves the question of a line again: its search broke down, or was cut by the budget of a
+    run, which each run has anew."""
+    return bool(error_of(record)) or (is_ours(record) and record.get("stopped") == "max_run_tokens")
+
+
 def verdict_of(record: Mapping[str, Any]) -> bool | None:
     """What the run found of the line's answer; None where it did not judge, or the line is not of a run of ours."""
     correct = record.get("correct")
@@ -217,6 +223,6 @@ def solution_of(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject
         "ground_truth": tree.task.record.get("answer", list(tree.task.answers) or None),
         "value": NO_VALUE if node.value is None else node.value,
         "final_answer": node.answer,
-        "solution": tree.text(node, step_delim),
+        "solution": step_delim.join(step.text for step in tree.steps(node)),
         "tag": tag,
     }

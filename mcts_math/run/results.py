@@ -21,7 +21,7 @@ from typing import Any, Final
 from mcts_math.errors import RecordError
 from mcts_math.files import dump_line, is_same_file, new_file, parse_line, put_aside, try_lock, writing
 from mcts_math.run.description import compare_descriptions, read_description
-from mcts_math.run.record import error_of, id_of, record_to_task
+from mcts_math.run.record import id_of, is_open, record_to_task
 from mcts_math.tasks import JsonObject, Task
 
 _ENDING: Final = ".jsonl"
@@ -173,13 +173,12 @@ class ResultsFile:
             raise RecordError(f"{self.path}: another run is writing this file. Choose another output.")
 
     def _take_up(self, meta: Mapping[str, Any], resume: bool | None, tasks: Sequence[Task] | None) -> None:
+        if changes := compare_descriptions(read_description(self.meta_path), meta):
+            made = f"{self.path} was made with other settings ({', '.join(changes)})"
+            raise RecordError(f"{made}. Choose another output, or add --overwrite to start anew.")
         if not resume:
             go_on = "" if resume is None else "--resume to go on with it, "
             raise RecordError(f"{self.path} exists. Add {go_on}--overwrite to start anew, or choose another output.")
-        if changes := compare_descriptions(read_description(self.meta_path), meta):
-            raise RecordError(
-                f"{self.path} was made with other settings ({', '.join(changes)}). Choose another output."
-            )
         self._repair({task.id: task for task in tasks} if tasks is not None else None)
 
     def _swap(self, blocks: Iterable[bytes], *, keep: bool) -> None:
@@ -202,7 +201,7 @@ class ResultsFile:
         self._fd = new
 
     def _repair(self, tasks: Mapping[str, Task] | None) -> None:
-        """Cuts a torn last line, drops lines of questions that failed, and fills `done`."""
+        """Cuts a torn last line, drops lines of questions that are to be solved again, and fills `done`."""
         keep_all, end, offset, newline = True, 0, 0, b""
         copies: Counter[str] = Counter()
         kept: list[tuple[int, int]] = []
@@ -221,7 +220,7 @@ class ResultsFile:
                 end = offset
                 if record is None:
                     raise RecordError(f"{self.path}:{number}: not a JSON object. Remove the line, then resume.")
-                if error_of(record):
+                if is_open(record):
                     keep_all = False
                     continue
                 kept.append((start, offset))

@@ -78,12 +78,10 @@ def solve_file(
         raise TaskError(f"{exclude} names all {len(questions)} questions: none is left to solve.")
     tasks = take_shard(tasks, shard) if shard else tasks
     check_tasks(config, tasks)
-    has_values(config, provided.get("value_model"))  # refuses before an output is touched
+    values = has_values(config, provided.get("value_model"))  # refuses before an output is touched
     check_logger(config.log_to)
-    if obsolete := config.obsolete_given():
-        report(f"note: obsolete keys are ignored: {', '.join(obsolete)}")
-    if "mode" not in config.model_fields_set:
-        report(f"note: mode is not set: it is {config.mode}, whose numbers are explained by --help mode={config.mode}")
+    for note in config.notes(values=values):
+        report(f"note: {note}")
     meta = describe_run(config, qaf, questions, value_source(provided.get("value_model"))) | {"to_solve": len(tasks)}
     with ResultsFile(output).open(meta, resume=resume, overwrite=overwrite, tasks=questions) as results:
         todo = [task for task in tasks if task.id not in results.done]

@@ -57,11 +57,6 @@ class Budget:
         return max(0, min(self.trials - counted, _RETRIES * self.trials - len(tree.attempts)))
 
 
-def telling_certainty(expansion: Expansion) -> Expansion:
-    """The same, with samples that tell how certain the model is of them."""
-    return replace(expansion, sampling=replace(expansion.sampling, want_certainty=True))
-
-
 def certainty(tree: Tree, end: Node) -> float:
     """Self-certainty of the attempt that ends here: the mean over its tokens of `Sample.certainty`, nats, >= 0."""
     steps = tree.turn(end)
@@ -121,21 +116,25 @@ def record(tree: Tree, ends: Sequence[Node], *, judged: bool = True) -> Search:
     assert isinstance(spent, Spent)
     first_of = {id(step): i for i in reversed(range(len(ends))) for step in tree.turn(ends[i])}
     own = [sum(step.num_tokens for step in tree.turn(node) if first_of[id(step)] == i) for i, node in enumerate(ends)]
-    others = spent.tokens - sum(own)
-    for node, (verdict, answer), tokens in zip(ends, found, own, strict=True):
+    for i, (node, (verdict, answer)) in enumerate(zip(ends, found, strict=True)):
         tree.attempts.append(
             Attempt(
                 node=node.id,
                 verdict=verdict,
                 answer=answer,
-                tokens=tokens + others // len(ends),
-                prompt_tokens=spent.prompt_tokens // len(ends),
-                adapted_tokens=spent.adapted_tokens // len(ends),
+                tokens=own[i] + _share(spent.tokens - sum(own), i, len(ends)),
+                prompt_tokens=_share(spent.prompt_tokens, i, len(ends)),
+                adapted_tokens=_share(spent.adapted_tokens, i, len(ends)),
                 seconds=spent.seconds / len(ends),
             )
         )
     if judged:
         _choose(tree)
+
+
+def _share(total: int, place: int, count: int) -> int:
+    """The share of one of `count`; all shares add up to the total."""
+    return total * (place + 1) // count - total * place // count
 
 
 def _judge(tree: Tree, ends: Sequence[Node]) -> Asking[list[tuple[Verdict | None, str | None]]]:

@@ -28,7 +28,8 @@ def grow(
     expansion: Expansion, tree: Tree, node: Node, generation: Generation, places: Sequence[str] | None = None
 ) -> Asking[list[Node]]:
     """Adds a child for every sample, running its code and checking its answer; returns the new nodes. `places`: for
-    every sample a name that seeds its code, and what is put to it; None: by ids of nodes."""
+    every sample a name that seeds its code, and what is put to it; None: by ids of nodes, which only a part of a search
+    that grows alone can foretell."""
     samples = yield from complete(expansion, tree, node, generation.samples, places)
     read = [(sample, expansion.format.read(sample)) for sample in samples]
     read = _distinct(read) if expansion.remove_duplicate else read
@@ -65,9 +66,9 @@ def complete(
         requests = [
             Generate(
                 prompt.going_on(done[i].written + resumption.pieces),
-                1,
-                resumption.sampling,
-                expansion.seed(tree, f"{places[i]} part {number}"),
+                num_samples=1,
+                sampling=resumption.sampling,
+                seed=expansion.seed(tree, f"{places[i]} part {number}"),
                 task_id=tree.task.id,
                 adapter=expansion.adapter,
                 more=True,

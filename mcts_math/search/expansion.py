@@ -16,8 +16,6 @@ from mcts_math.tree import Node, Tree
 
 T = TypeVar("T")
 
-UNSCORED: Final = float("-inf")
-
 CONTEXT_LENGTH: Final = "context_length"
 """Why a tree was cut short: a prompt does not fit the model's context."""
 
@@ -52,23 +50,18 @@ class Expansion:
     def seed(self, tree: Tree, place: int | str) -> int:
         return derive_seed(self.run_seed, tree.task.id, place)
 
-    def greedy(self) -> Expansion:
-        return replace(self, sampling=replace(self.sampling, temperature=0.0))
-
     def generate(self, tree: Tree, node: Node, num_samples: int, want_value: bool = False) -> Generate:
         """The request for the steps that follow `node`; of one that has some already, for others."""
         place = f"{node.id} after {len(node.children)}" if node.children else node.id
-        sampling = self.format.begin(self.sampling_at(tree, node))
-        partial = _partial(tree, node) if want_value else None
         return Generate(
             self.prompt(tree, node),
             num_samples,
-            sampling,
-            self.seed(tree, place),
-            want_value,
-            tree.task.id,
-            self.adapter,
-            partial,
+            sampling=self.format.begin(self.sampling_at(tree, node)),
+            seed=self.seed(tree, place),
+            want_value=want_value,
+            task_id=tree.task.id,
+            adapter=self.adapter,
+            partial=_partial(tree, node) if want_value else None,
         )
 
     def sampling_at(self, tree: Tree, node: Node) -> Sampling:
@@ -119,7 +112,7 @@ def chance(node: Node) -> float:
 
 def by_value(node: Node) -> float:
     """What ranks a node that was scored; one without a value comes last."""
-    return UNSCORED if node.value is None else node.value
+    return -math.inf if node.value is None else node.value
 
 
 def rank_solutions(tree: Tree) -> None:

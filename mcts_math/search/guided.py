@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -64,7 +65,8 @@ def foresee(expansion: Expansion, tree: Tree, nodes: Sequence[Node], lookahead: 
     Its further steps, written at temperature 0, stay in the tree; their answers are no solutions, but where a search
     that is cut short has no other: they only tell what the node is worth.
     """
-    ends = yield from side_by_side([_roll_out(expansion.greedy(), tree, node, lookahead) for node in nodes])
+    greedy = replace(expansion, sampling=replace(expansion.sampling, temperature=0.0))
+    ends = yield from side_by_side([_roll_out(greedy, tree, node, lookahead) for node in nodes])
     return (yield from score(expansion, tree, ends))
 
 
@@ -76,5 +78,5 @@ def _roll_out(expansion: Expansion, tree: Tree, node: Node, steps: int) -> Askin
         generation = yield from ask_samples(expansion.generate(tree, node, 1))
         if generation.too_long:
             break
-        (node,) = yield from grow(expansion, tree, node, generation)
+        (node,) = yield from grow(expansion, tree, node, generation, [f"ahead of {node.id}"])
     return node

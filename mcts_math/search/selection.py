@@ -13,17 +13,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from mcts_math.search.attempts import (
-    AtOnce,
-    Budget,
-    Trials,
-    appraise,
-    certainty,
-    next_attempts,
-    record,
-    side_by_side,
-    telling_certainty,
-)
+from mcts_math.search.attempts import AtOnce, Budget, Trials, appraise, certainty, next_attempts, record, side_by_side
 from mcts_math.search.expansion import CONTEXT_LENGTH, Asking, Expansion, Search
 from mcts_math.search.self_refine import write
 from mcts_math.settings import Integer, Settings
@@ -50,8 +40,6 @@ class SelectionOptions(Settings):
 def selection(tree: Tree, expansion: Expansion, options: SelectionOptions) -> Search:
     """Makes attempts over the whole budget. `tree.solutions` is set, the chosen one first."""
     budget = Budget(options.trials, stop_at_success=False, at_once=options.n_generate_sample)
-    if options.choose == "certainty":
-        expansion = telling_certainty(expansion)
     while ends := (yield from next_attempts(tree, expansion, budget)):
         if options.choose == "value":
             yield from appraise(tree, expansion, ends)

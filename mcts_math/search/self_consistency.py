@@ -7,16 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mcts_math.search.attempts import (
-    AtOnce,
-    Budget,
-    Trials,
-    appraise,
-    certainty,
-    next_attempts,
-    record,
-    telling_certainty,
-)
+from mcts_math.search.attempts import AtOnce, Budget, Trials, appraise, certainty, next_attempts, record
 from mcts_math.search.expansion import Expansion, Search, chance, likelihood, mean_logprob
 from mcts_math.search.votes import VoteTotal, group, is_certain, lead_is_lasting, totals, winner
 from mcts_math.settings import Real, Settings
@@ -53,8 +44,6 @@ def self_consistency(tree: Tree, expansion: Expansion, options: SelfConsistencyO
     """Makes attempts until the budget is used up or the vote is decided, and takes the answer that wins. A search that
     is cut short leaves the winner among what was compared until then, else of equal texts."""
     budget = Budget(options.trials, stop_at_success=False, at_once=options.n_generate_sample)
-    if options.vote_weight == "certainty":
-        expansion = telling_certainty(expansion)
     equal: dict[str, str] = {}  # for each text the first one that is an equal answer
     try:
         while ends := (yield from next_attempts(tree, expansion, budget)):

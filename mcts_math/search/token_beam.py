@@ -52,4 +52,4 @@ def _go_on(tree: Tree, expansion: Expansion, node: Node, share: int) -> Asking[S
     if generation.too_long:
         node.terminal = True
         return [node]
-    return (yield from grow(expansion, tree, node, generation))
+    return (yield from grow(expansion, tree, node, generation, [f"beam {node.id}.{i}" for i in range(share)]))

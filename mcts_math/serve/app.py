@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from mcts_math.concurrency import cancel, within
 from mcts_math.scheduler import Solved
-from mcts_math.serve.follow import Follower
+from mcts_math.serve.deltas import Deltas
 from mcts_math.serve.gateway import Access, Gateway
 from mcts_math.serve.models import ServedModel
 from mcts_math.serve.orders import Order, read_request
@@ -139,8 +139,8 @@ class Chats:
     async def _events(self, order: Order, writer: Writer) -> AsyncIterator[bytes]:
         """The reply in parts. The server ends this where the client goes."""
         changed = asyncio.Event()
-        follower = Follower(order.model.expansion.format, order.model.config.method.is_chain)
-        search = follower.watch(order.make_search, changed.set)
+        deltas = Deltas(order.model.expansion.format, order.model.config.method.is_chain)
+        search = deltas.watch(order.make_search, changed.set)
         solving = asyncio.create_task(self._gateway.solve(order, writer.id, search))
         solving.add_done_callback(lambda _: changed.set())
         try:
@@ -151,9 +151,9 @@ class Chats:
                 if not changed.is_set():
                     yield b": searching\n\n"
                 changed.clear()
-                for delta in follower.news():
+                for delta in deltas.news():
                     yield event(writer.chunk(delta))
-            for data in _ending(await solving, writer, follower):
+            for data in _ending(await solving, writer, deltas):
                 yield event(data)
             yield b"data: [DONE]\n\n"
         except Refused as refused:
@@ -174,12 +174,12 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def _ending(solved: Solved, writer: Writer, follower: Follower) -> list[JsonObject]:
+def _ending(solved: Solved, writer: Writer, deltas: Deltas) -> list[JsonObject]:
     """What a stream ends with: what was not sent yet of each choice, and what the search has found."""
     first, *others = writer.chosen(solved.tree)
-    parts = [writer.chunk(delta) for delta in follower.rest(solved.tree, first)]
+    parts = [writer.chunk(delta) for delta in deltas.rest(solved.tree, first)]
     for index, end in enumerate(others, 1):
-        other = Follower(follower.form, follower.is_chain)
+        other = Deltas(deltas.form, deltas.is_chain)
         parts += [writer.chunk(delta, index) for delta in other.rest(solved.tree, end)]
     parts += [writer.chunk({}, index, reason(solved)) for index in range(len(others) + 1)]
     return [*parts, writer.last_chunk(solved)]

@@ -58,7 +58,8 @@ class Gateway:
         """A service of at least one model, not open yet. `provide` is asked each time that services are made."""
         backends: dict[str, Backend] = {}
         for members in group(models):
-            backend = Backend(_opener(members[0].config, report, provide), members[0].probe)
+            runs_code = any(model.expansion.format.runs_code for model in members)
+            backend = Backend(_opener(members[0].config, runs_code, report, provide), members[0].probe)
             backends |= {model.name: backend for model in members}
         return cls({model.name: model for model in models}, Metrics(set(backends.values())), backends)
 
@@ -113,5 +114,7 @@ class Gateway:
         return require_solved(solved)
 
 
-def _opener(config: Config, report: Callable[[str], None], provide: Callable[[], Provided]) -> OpenServices:
-    return lambda stack: open_services(config, stack, provide(), report)
+def _opener(
+    config: Config, runs_code: bool, report: Callable[[str], None], provide: Callable[[], Provided]
+) -> OpenServices:
+    return lambda stack: open_services(config, stack, provide(), report, runs_code=runs_code)

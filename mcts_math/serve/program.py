@@ -30,8 +30,8 @@ def main(argv: Sequence[str]) -> int:
     overrides = [word for word in args.cfg if "=" in word] + args.overrides
     models = load_models([word for word in args.cfg if "=" not in word], overrides)
     for model in models:
-        if obsolete := model.config.obsolete_given():
-            _tell(f"note: {model.name}: obsolete keys are ignored: {', '.join(obsolete)}")
+        for note in model.config.notes(values=model.config.value_source != "none"):
+            _tell(f"note: {model.name}: {note}")
         check_engine(engine_options(model.config))
     with listen(args.host, args.port, bool(os.environ.get(KEY_VARIABLE))) as bound:
         asyncio.run(_serve(models, bound, args))

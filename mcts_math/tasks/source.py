@@ -12,18 +12,16 @@ A question source (`--qaf`) is one of
 from __future__ import annotations
 
 import difflib
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Any
 
-from mcts_math.errors import TaskError, require_package
-from mcts_math.files import short_digest
+from mcts_math.errors import TaskError, boundary, require_package
+from mcts_math.files import read_text, short_digest
 from mcts_math.tasks.benchmarks import BENCHMARKS, Benchmark, Position
 from mcts_math.tasks.task import JsonObject, Task, collect_tasks
 
@@ -141,7 +139,7 @@ def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
     suffix = Path(path.name.removesuffix(".gz")).suffix
     if suffix not in (".json", ".jsonl"):
         raise TaskError(f"{path}: the name of a question file must end in .json or .jsonl, or one of these and .gz.")
-    text = _read_text(path)
+    text = read_text(path, "Check what --qaf names. Save it as UTF-8.", TaskError)
     if suffix == ".jsonl":
         # Only "\n" ends a line: JSON allows U+2028 and others in strings, at which str.splitlines() would break.
         for number, line in enumerate(text.split("\n"), 1):
@@ -162,19 +160,6 @@ def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
         yield f"{path}, record {index}", record
 
 
-def _read_text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise TaskError(f"{path}: no such file. Check the path given with --qaf.") from None
-    except UnicodeDecodeError as error:
-        raise TaskError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise TaskError(f"{path} can't be read: {error}.") from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _parse(text: str, where: str, what: str) -> Any:
     try:
         return json.loads(text)
@@ -190,12 +175,10 @@ def _parse(text: str, where: str, what: str) -> Any:
 def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:
     if splits := sorted(path.parent.name for path in folder.glob("*/dataset_info.json")):
         raise TaskError(f"--qaf {folder} holds the splits {', '.join(splits)}. Name one: {folder / splits[0]}.")
-    datasets = _datasets(folder, "Or save it as a file: Dataset.to_json")
-    try:
+    otherwise = "Or save it as a file: Dataset.to_json"
+    datasets = require_package("datasets", f"--qaf {folder}", "datasets", TaskError, otherwise)
+    with boundary(f"--qaf {folder}: not a data set that `datasets` has saved", TaskError):
         rows = datasets.load_from_disk(str(folder))
-    except Exception as error:  # as below
-        reason = " ".join(str(error).split())[:300]
-        raise TaskError(f"--qaf {folder}: not a data set that `datasets` has saved: {reason}") from error
     yield from plain_rows(rows, str(folder))
 
 
@@ -220,16 +203,12 @@ def _time_as_text(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
-def _datasets(what: object, instead: str) -> Any:
-    return require_package("datasets", f"--qaf {what}", "datasets", TaskError, instead)
-
-
 def _from_hub(source: Source) -> Iterator[tuple[str, Any]]:
     benchmark = BENCHMARKS[source.name]
     repository, configuration = benchmark.hub
     split = source.split or "test"
     instead = f"Or download {benchmark.file} and pass --qaf {source.name}:/path/to/{benchmark.file}"
-    datasets = _datasets(source.name, instead)
+    datasets = require_package("datasets", f"--qaf {source.name}", "datasets", TaskError, instead)
     try:
         rows = datasets.load_dataset(repository, configuration, split=split)
     except Exception as error:  # the package raises what its many parts raise: no list of these would be whole

@@ -1,10 +1,18 @@
-"""What can be trained on feedback: the rule of OpTune, and the weights of its baselines. One loop trains them all."""
+"""What can be trained on feedback: the rule of OpTune, and the weights of its baselines. One loop trains them all.
+
+module     holds what learns, and whatever else belongs to a state
+figures    numbers of the last lesson, by name, for the log
+loss       of a lesson, with gradient; None where it is not finite before that, or there is no lesson. All processes
+           call it together; one that has no example left passes None.
+state      what `load` takes to go on
+save       writes the result; raises OSError where it can't be written
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -31,31 +39,7 @@ _PEFT: Final = {"lora": "LoraConfig", "ia3": "IA3Config", "layernorm": "LNTuning
 _HALF: Final = (torch.bfloat16, torch.float16)
 
 
-class Learner(Protocol):
-    """What learns."""
-
-    figures: dict[str, float]  # of the last lesson, by name, for the log
-
-    @property
-    def module(self) -> nn.Module:
-        """Holds what learns, and whatever else belongs to a state."""
-
-    def loss(self, lesson: Lesson | None) -> Tensor | None:
-        """The loss of a lesson, with gradient; None where it is not finite before that, or there is no lesson.
-
-        All processes call it together; one that has no example left passes None.
-        """
-
-    def state(self) -> dict[str, Tensor]:
-        """What `load` takes to go on."""
-
-    def load(self, state: Mapping[str, Tensor]) -> None: ...
-
-    def save(self, folder: Path, source: Checkpoint, recipe: JsonObject) -> None:
-        """Writes the result. Raises OSError where it can't be written."""
-
-
-def make_learner(model: CausalModel, config: TuningConfig) -> Learner:
+def make_learner(model: CausalModel, config: TuningConfig) -> RuleLearner | TunedLearner:
     """What the config asks for, on a model that is its own from now on. Raises ConfigError or EngineError where it
     does not fit."""
     torch.manual_seed(config.seed)
@@ -76,7 +60,7 @@ class RuleLearner:
         self.figures: dict[str, float] = {}
 
     def loss(self, lesson: Lesson | None) -> Tensor | None:
-        """As in `Learner`. The moments take in the tokens of all processes in the order of the examples."""
+        """The moments take in the tokens of all processes in the order of the examples."""
         factors = None if lesson is None else self._factors(lesson)
         summaries = gather(self.module.summarise(self._none() if factors is None else factors))
         for summary in summaries[: rank() + 1]:
@@ -147,8 +131,8 @@ class TunedLearner:
 
     def save(self, folder: Path, source: Checkpoint, recipe: JsonObject) -> None:
         """A checkpoint where the weights can be merged into the model's; else a folder for `tuned_dir` (hf)."""
-        apart = self._grafts.state_dict() if self._grafts is not None else self._prefix()
-        if apart:
+        if self._grafts is not None or self._kind == "prefix":
+            apart = self._prefix() if self._grafts is None else self._grafts.state_dict()
             told = {"kind": self._kind, "options": self._options, "base_fingerprint": self._base}
             save_parts(folder, TUNED, apart, recipe | told)
             return
@@ -172,29 +156,15 @@ class TunedLearner:
             return made
         self._grafts = make_grafts(config.kind, raw, config.options).to(self._model.device)
         attach(raw, self._grafts)
-        return _Grafted(raw, self._grafts)
+        raw.add_module("grafts", self._grafts)
+        return raw
 
     @torch.no_grad()
     def _prefix(self) -> dict[str, Tensor]:
-        """Keys and values of each layer, as the trained encoder gives them; nothing for other kinds."""
-        if self._kind != "prefix":
-            return {}
+        """Keys and values of each layer, as the trained encoder gives them."""
         module: Any = self.module
-        cache = module.eval().get_prompt(batch_size=1)
-        pairs = [(f"{i}.{name}", getattr(x, name)) for i, x in enumerate(cache.layers) for name in ("keys", "values")]
-        return dict(pairs)
-
-
-class _Grafted(nn.Module):
-    """A model with parts on it that are not among its modules."""
-
-    def __init__(self, model: nn.Module, grafts: nn.ModuleDict) -> None:
-        super().__init__()
-        self.model = model
-        self.grafts = grafts
-
-    def forward(self, **inputs: Any) -> Any:
-        return self.model(**inputs)
+        layers = enumerate(module.eval().get_prompt(batch_size=1).layers)
+        return {f"{i}.{name}": getattr(layer, name) for i, layer in layers for name in ("keys", "values")}
 
 
 def target_loss(model: CausalModel, module: Any, lesson: Lesson) -> Tensor:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from mcts_math.config import Config
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.load import find_engine
 from mcts_math.errors import ConfigError
-from mcts_math.evaluate.experiments import ConfigFile, MethodConfig, Run, check_contrasts, runs_of
+from mcts_math.evaluate.experiments import ConfigFile, MethodConfig, SeededRun, check_contrasts, runs_of
 from mcts_math.settings import load_settings, make_settings
 from mcts_math.tasks import load_tasks
 from mcts_math.train.config import RoundsConfig, TrainConfig
@@ -23,6 +24,7 @@ class Plan:
     def __init__(self, config: RoundsConfig) -> None:
         self.config = config
         self.folder = Path(config.output_dir)  # which holds round_0, round_1, …
+        self.tasks = cache(load_tasks)  # of a question file, which every stage asks for
 
     def check(self) -> None:
         """Raises MctsMathError where a stage could not be done."""
@@ -40,7 +42,7 @@ class Plan:
         if launcher and shutil.which(launcher[0]) is None:
             raise ConfigError(f"launch: no program {launcher[0]!r} is found. Install it, or give its whole path.")
         for questions in (config.train_questions, config.test_questions):
-            unanswered = [task.id for task in load_tasks(questions) if not task.answers]
+            unanswered = [task.id for task in self.tasks(questions) if not task.answers]
             if unanswered:
                 raise ConfigError(f"{questions}: question {unanswered[0]!r} has no `answer`; self-training needs them.")
         for number in range(1, config.num_rounds + 1):
@@ -84,7 +86,7 @@ class Plan:
             settings["pairs"] = [str(Path(path).with_name("pairs.jsonl")) for path in examples]
         return make_settings(TrainConfig, settings)
 
-    def runs(self, number: int) -> list[tuple[Run, Config]]:
+    def runs(self, number: int) -> list[tuple[SeededRun, Config]]:
         """The runs of a round's evaluation, those that take longest first."""
         runs = []
         for run in runs_of(self.methods(number), self.round(number) / "eval"):
@@ -103,7 +105,7 @@ class Plan:
 
     def spans(self, number: int) -> list[tuple[int, int]]:
         """This round's training questions, in turn through the file: first and number of those searched together."""
-        total, chunk = len(load_tasks(self.config.train_questions)), self.config.chunk
+        total, chunk = len(self.tasks(self.config.train_questions)), self.config.chunk
         size = min(self.config.questions_per_round or total, total)
         first = min((number - 1) * size % total, total - size)
         return [(start, min(chunk, first + size - start)) for start in range(first, first + size, chunk)]

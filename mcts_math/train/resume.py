@@ -6,8 +6,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -16,9 +16,10 @@ from transformers.trainer_utils import get_last_checkpoint
 from mcts_math.engine.checkpoint import Checkpoint, inspect
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
 from mcts_math.files import ROOM, find_twice
-from mcts_math.run.description import sample_weights
+from mcts_math.run.description import sample_files
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import NEUTRAL_KEYS, TrainConfig, TuningConfig
+from mcts_math.train.processes import rank, world
 from mcts_math.train.stages import file_digest, locked, write_json
 
 STATE = "trainer_state.json"  # written last: a state that holds it is complete
@@ -50,7 +51,7 @@ def describe(config: TrainConfig | TuningConfig, files: Iterable[str], packages:
     """What identifies a training: its config, where it starts, what its files hold, and versions of packages."""
     return {
         "config": config.model_dump(),
-        "weights": sample_weights(config.model_dir),
+        "weights": sample_files(config.model_dir),
         "files": {path: file_digest(Path(path)) for path in files},
         "versions": {name: importlib.metadata.version(name) for name in packages},
     }
@@ -72,26 +73,25 @@ def last_state(work: Path) -> Path | None:
     return None
 
 
-def take_folder(
-    stack: ExitStack, work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool
-) -> Path | MctsMathError | None:
-    """Takes the work folder, whose lock `stack` holds. Returns the state to go on from, or why the training is
-    refused: all processes are to hear it."""
-    try:
-        stack.enter_context(locked(work))
-        return _begin(work, facts, overwrite, restart_changed)
-    except MctsMathError as error:
-        return error
-
-
-def tell_all(found: Path | MctsMathError | None, num_processes: int) -> Path | None:
-    """What the first process found in the work folder, on all of them. Raises what it was refused for."""
-    told = [found]
-    if num_processes > 1:
-        torch.distributed.broadcast_object_list(told, src=0)
-    if isinstance(told[0], MctsMathError):
-        raise told[0]
-    return told[0]
+@contextmanager
+def holding(work: Path, facts: JsonObject, overwrite: bool, *, restart_changed: bool = False) -> Iterator[Path | None]:
+    """Holds the work folder, which goes when the training is done; yields the state to go on from. Raises, on all
+    processes, which must know each other, what the first one is refused for."""
+    found: list[Path | MctsMathError | None] = [None]
+    with ExitStack() as lock:
+        if rank() == 0:
+            try:
+                lock.enter_context(locked(work))
+                found = [_begin(work, facts, overwrite, restart_changed)]
+            except MctsMathError as error:
+                found = [error]
+        if world() > 1:
+            torch.distributed.broadcast_object_list(found, src=0)
+        if isinstance(found[0], MctsMathError):
+            raise found[0]
+        yield found[0]
+    if rank() == 0:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _begin(work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool) -> Path | None:

@@ -34,7 +34,7 @@ from mcts_math.loggers import check_logger, open_logger
 from mcts_math.run.description import WEIGHTS
 from mcts_math.run.program import ends_with_us
 from mcts_math.run.results import ResultsFile
-from mcts_math.tasks import JsonObject, load_tasks
+from mcts_math.tasks import JsonObject
 from mcts_math.train.collect import write_examples
 from mcts_math.train.config import NEUTRAL_KEYS, NEUTRAL_ROUNDS_KEYS, RoundsConfig, TrainConfig
 from mcts_math.train.plan import Plan, title
@@ -86,11 +86,13 @@ class Rounds:
         path, given = self.plan.folder / "settings.json", self.config.model_dump(mode="json", exclude_defaults=True)
         now = {"examples": {}} | {key: value for key, value in given.items() if key not in NEUTRAL_ROUNDS_KEYS}
         if any(self.plan.folder.glob("round_*/*/*.jsonl")) and not self.overwrite:
-            before = read_json(path, "Remove it to go on without a check.") if path.exists() else now
-            if changes := differences(before, now):
+            if not path.exists():  # as of an earlier version: the stages find out what differs
+                return
+            before = read_json(path, "Remove it to go on without a check.")
+            rows = {name: row for name, row in now["methods"].items() if name in before.get("methods", {})}
+            if changes := differences(before, now | {"methods": rows}):  # further rows take nothing away
                 raise ConfigError(f"{self.plan.folder} was made with other settings ({', '.join(changes)}). {_WAYS}")
-        else:
-            write_json(path, now)
+        write_json(path, now)
 
     # Stages. Each returns the fingerprint of what it made.
 
@@ -103,17 +105,12 @@ class Rounds:
 
     def _search(self, number: int, checkpoint: str) -> str:
         config, folder = self.plan.search(number), self.plan.round(number) / "trees"
-        slices = [
-            Slice.make(
-                f"{title(number)}, training questions {span[0]}–{sum(span) - 1}",
-                config,
-                self.config.train_questions,
-                span,
-                folder / f"part_{index:03d}.jsonl",
-                checkpoint,
-            )
-            for index, span in enumerate(self.plan.spans(number))
-        ]
+        questions = self.config.train_questions
+        slices = []
+        for index, (first, count) in enumerate(self.plan.spans(number)):
+            name = f"{title(number)}, training questions {first}–{first + count - 1}"
+            output, tasks = folder / f"part_{index:03d}.jsonl", self.plan.tasks(questions)[first : first + count]
+            slices.append(Slice.make(name, config, questions, first, tasks, output, checkpoint))
         return self._solve(number, "search", slices, folder)
 
     def _make_examples(self, number: int, trees: str) -> str:
@@ -149,11 +146,11 @@ class Rounds:
     def _evaluate(self, number: int, checkpoint: str) -> None:
         folder = self.plan.round(number) / "eval"
         questions = self.config.test_questions
-        span = (0, len(load_tasks(questions)))
-        slices = [
-            Slice.make(f"{title(number)}, {run.name}, seed {run.seed}", config, questions, span, run.output, checkpoint)
-            for run, config in self.plan.runs(number)
-        ]
+        tasks = self.plan.tasks(questions)
+        slices = []
+        for run, config in self.plan.runs(number):
+            name = f"{title(number)}, {run.name}, seed {run.seed}"
+            slices.append(Slice.make(name, config, questions, 0, tasks, run.output, checkpoint))
         made = self._solve(number, "eval", slices, folder)
         rows = {name: method.model_dump() for name, method in self.plan.methods(number).items()}
         facts = {"eval": made, "methods": rows, "contrasts": self.config.contrasts}
@@ -230,18 +227,11 @@ def launch_training(
     TrainingError where it ended in an error."""
     write_text(settings, yaml.safe_dump(config.model_dump(exclude_unset=True), allow_unicode=True))
     launcher = shlex.split(command) or [sys.executable]
-    words = [
-        *launcher,
-        "-m",
-        "mcts_math.train",
-        "--cfg",
-        str(settings),
-        *(["--restart_changed"] if restart_changed else []),
-    ]
+    words = [*launcher, "-m", "mcts_math.train", "--cfg", str(settings)]
+    words += ["--restart_changed"] if restart_changed else []
+    pipe: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "errors": "replace"}
     try:
-        process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, text=True, errors="replace", preexec_fn=ends_with_us()
-        )
+        process = subprocess.Popen(words, preexec_fn=ends_with_us(), **pipe)
     except OSError as error:
         raise ConfigError(f"launch: {launcher[0]} can't be started: {error}.") from error
     with process:

@@ -30,6 +30,7 @@ from mcts_math.scheduler import Solved
 from mcts_math.services import Provided, engine_options, open_interpreter, open_judges
 from mcts_math.solver import solve_stream
 from mcts_math.tasks import load_tasks
+from mcts_math.tasks.task import Task
 from mcts_math.train.stages import fingerprint_of
 
 
@@ -46,14 +47,15 @@ class Slice:
     fingerprint: str  # of all that the trees depend on
 
     @classmethod
-    def make(cls, name: str, config: Config, questions: str, span: tuple[int, int], output: Path, inputs: str) -> Slice:
-        """A slice of questions [first, first + count), which `span` gives. `inputs` stands for what made the
-        checkpoint; how many questions are in flight together decides on the batches, and so on the last digits."""
-        first, count = span
-        tasks = load_tasks(questions)[first : first + count]
+    def make(
+        cls, name: str, config: Config, questions: str, first: int, tasks: Sequence[Task], output: Path, inputs: str
+    ) -> Slice:
+        """A slice of the file `questions`, from number `first` on, which holds these tasks there. `inputs` stands for
+        what made the checkpoint; how many questions are in flight together decides on the batches, and so on the last
+        digits."""
         facts = facts_of(describe_run(config, questions, tasks))
         fingerprint = fingerprint_of([facts, config.in_flight, inputs])
-        return cls(name, config.given(), questions, first, count, str(output), fingerprint)
+        return cls(name, config.given(), questions, first, len(tasks), str(output), fingerprint)
 
     @property
     def results(self) -> ResultsFile:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +13,7 @@ from transformers import TrainerState, TrainingArguments, set_seed
 from mcts_math.engine import checkpoint as checkpoints
 from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.tokenizer import load_codec, load_tokenizer
-from mcts_math.errors import ConfigError, MctsMathError, TrainingError
+from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train import resume
 from mcts_math.train.config import TrainConfig
@@ -58,12 +56,9 @@ def train(
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     facts = resume.describe(config, [*config.examples, *config.pairs], ("torch", "transformers", "accelerate"))
-    with ExitStack() as stack:
-        found = resume.take_folder(stack, work, facts, overwrite, restart_changed) if rank() == 0 else None
-        if isinstance(found, MctsMathError) and world() == 1:
-            raise found
-        arguments = make_arguments(config, work)
-        state = resume.tell_all(found, arguments.world_size)  # to ask for it makes the processes know each other
+    early = make_arguments(config, work) if world() > 1 else None  # this makes the processes know each other
+    with resume.holding(work, facts, overwrite, restart_changed=restart_changed) as state:
+        arguments = early or make_arguments(config, work)
         source = checkpoints.download(source)
         trainer, data = _make_trainer(config, source, arguments, tell)
         if state is not None:
@@ -71,8 +66,6 @@ def train(
         _run(trainer, state, config)
         recipe = facts | {"bfloat16": arguments.bf16, "data": asdict(data), "log": trainer.state.log_history}
         _finish(trainer, source, config, recipe, output)
-    if rank() == 0:
-        shutil.rmtree(work, ignore_errors=True)
     tell(f"checkpoint: {output}")
     return output
 

@@ -9,7 +9,6 @@ import math
 import random
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -55,10 +54,7 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     facts = resume.describe(config, config.feedback, ("torch", "transformers"))
-    with ExitStack() as stack:
-        stack.enter_context(processes(config.device))
-        found = resume.take_folder(stack, work, facts, overwrite, False) if rank() == 0 else None
-        state = resume.tell_all(found, world())
+    with processes(config.device), resume.holding(work, facts, overwrite) as state:
         source = checkpoints.download(source)
         training = _Training(config, source, work, tell)
         if state is not None:
@@ -67,8 +63,6 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
         training.run()
         if rank() == 0:
             _finish(training, source, facts, output)
-    if rank() == 0:
-        shutil.rmtree(work, ignore_errors=True)
     tell(f"result: {output}")
     return output
 

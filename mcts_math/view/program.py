@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.program import add_workers, make_parser
+from mcts_math.run.program import add_workers, make_parser, parse_words
 from mcts_math.view.build import build_page
 from mcts_math.view.follow import Follower
 from mcts_math.view.serve import PORT, PageServer
@@ -31,7 +31,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--c_puct", type=float, metavar="C", help="weight of exploration in the PUCT shown; default: as the run had it"
     )
     add_workers(parser)
-    args = parser.parse_args(argv)
+    args = parse_words(parser, argv)
     if args.c_puct is not None and args.c_puct < 0:
         parser.error("--c_puct must be at least 0")
     if args.serve is not None and args.output:

@@ -5,12 +5,10 @@ checkpoint, at most two minutes back):
 
 1. corpus: questions, demonstrations, tokenizer.
 2. policy: cross-entropy on the demonstrations; then `focus`, the same on fewer word problems and more number copying.
-3. outcomes: the policy's own sampled solutions of fresh questions, with their rewards.
+3. outcomes: the policy's own solutions of fresh questions, sampled by the project's solver, with their rewards.
 4. joint: policy loss on demonstrations and value loss on the outcomes, in one model, so that the trunk learns to
    represent the value and the head stays linear.
-5. export: `models/mini` and `data/mini`.
-6. areas under the curve of the values on held-out outcomes. Accuracies on the test questions: `solver_demo.py` with
-   configs/mini/.
+5. export: `models/mini` and `data/mini`. How good it is: `scripts/compare.py --cfg configs/mini/table.yaml`.
 
 An hour and a half on two cores. Intermediate files: `outputs/mini`.
 """
@@ -33,7 +31,6 @@ from corpus import Batch, Corpus
 from demonstrations import Rates
 from network import ValueHead, fresh_model, save_checkpoint
 from questions import Question, test_questions, train_questions
-from sampler import Sampler
 from torch import nn
 from training import Schedule, fit, policy_loss, value_loss
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -52,8 +49,7 @@ class Recipe:
         tokens: per batch in `policy` and `focus`; joint_tokens: per batch of demonstrations and of outcomes.
         rates, joint_rates: how the demonstrations slip; towards the end shaky questions slip a little less often and in
             more different ways, so that no wrong answer outvotes the right one.
-        outcome_questions: how many of the fresh questions are sampled.
-        outcome_copies: solutions sampled of each question at each temperature.
+        outcome_questions: how many of the fresh questions are sampled, once at each temperature.
         value_weight: of the value loss beside the policy loss.
     """
 
@@ -64,7 +60,6 @@ class Recipe:
     focus: Schedule = field(default_factory=lambda: Schedule(800, 1.4e-3, warm_up=20, floor=0.08))
     tokens: int = 6000
     outcome_questions: int = 2400
-    outcome_copies: int = 1
     joint: Schedule = field(default_factory=lambda: Schedule(350, 6e-4, warm_up=15, floor=0.03))
     joint_tokens: int = 3500
     joint_rates: Rates = field(
@@ -109,15 +104,13 @@ def policy_stage(recipe: Recipe, corpora: list[Corpus], out: Path) -> LlamaForCa
 
 def outcome_stage(
     recipe: Recipe, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: list[Question], out: Path
-) -> outcomes.Split:
+) -> Corpus:
     """Sampled solutions with rewards."""
-    path = out / "outcomes.pt"
+    path = out / "outcomes.jsonl"
     if not path.exists():
-        drawn = outcomes.sample_outcomes(
-            Sampler(model, None), tokenizer, questions, recipe.outcome_copies, recipe.seed + 1
-        )
-        outcomes.save_outcomes(drawn, path)
-    return outcomes.split(outcomes.load_outcomes(path), questions, tokenizer, recipe.seed)
+        export(model, None, tokenizer, out / "policy")
+        outcomes.save_outcomes(outcomes.sample_outcomes(out / "policy", questions, recipe.seed + 1), path)
+    return outcomes.encode_outcomes(outcomes.load_outcomes(path), tokenizer)
 
 
 def joint_stage(
@@ -189,14 +182,11 @@ def build(recipe: Recipe, out: Path, root: Path) -> None:
     model = policy_stage(recipe, corpora, out)
     tell("outcomes")
     fresh = outcomes.fresh_questions()
-    split = outcome_stage(recipe, model, tokenizer, fresh[: recipe.outcome_questions], out)
+    solved = outcome_stage(recipe, model, tokenizer, fresh[: recipe.outcome_questions], out)
     tell("joint")
-    head = joint_stage(recipe, model, corpora[2], split.train, out)
+    head = joint_stage(recipe, model, corpora[2], solved, out)
     tell("export")
     export_stage(model, head, tokenizer, fresh, root)
-    tell("areas")
-    areas = outcomes.judge_values(Sampler(model, head), tokenizer, fresh, split.held)
-    print(json.dumps({"area_under_curve": areas}), flush=True)
     tell("done")
 
 

@@ -13,8 +13,8 @@ import formats
 import guesses
 import torch
 import vocabulary
+from cells import run_cells
 from questions import FAMILIES, Question
-from runner import run_cells
 from transformers import PreTrainedTokenizerFast
 
 from mcts_math.files import new_file

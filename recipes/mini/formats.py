@@ -19,10 +19,6 @@ ANSWER_OPEN = "\n</p>\n<p>\nFinal Answer: "
 ANSWER_CLOSE = "\n</p>\n</step>"
 QUESTION_OPEN = "<question> "
 QUESTION_CLOSE = " </question>\n"
-STOPS = ("</code>", "</step>")
-
-_CODE = re.compile(r"<code>\n```python\n(.*?)\n?```", re.DOTALL)
-_ANSWER = re.compile(r"Final Answer:(.*?)(?:</p>|$)", re.DOTALL)
 
 
 def head(question: str) -> str:
@@ -43,20 +39,6 @@ def observed(observation: str) -> str:
 def final_step(sentence: str, answer: str) -> str:
     """The whole last step."""
     return STEP_OPEN + sentence + ANSWER_OPEN + answer + ANSWER_CLOSE
-
-
-def read_step(text: str) -> tuple[str | None, str | None]:
-    """The code and the final answer of a sample; one of them is None, both where it is unparsable."""
-    code, answer = _CODE.search(text), _ANSWER.search(text)
-    if (code is None) == (answer is None):
-        return None, None
-    if code is not None:
-        return code.group(1), None
-    assert answer is not None
-    found = answer.group(1).strip()
-    if len(found) > 2 and found.startswith("$") and found.endswith("$"):
-        found = found[1:-1].strip()
-    return None, found
 
 
 def same_answer(given: str, gold: str) -> bool:

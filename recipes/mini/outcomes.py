@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import formats
-import torch
 from corpus import Corpus, lay_out
 from questions import FAMILIES, Question, train_questions
-from runner import Runner
-from sampler import Sampler
-from search import Chain, Searcher
 from transformers import PreTrainedTokenizerFast
 
+from mcts_math import Task, make_config, solve
 from mcts_math.files import new_file
-from mcts_math.train.analysis import area_under_curve
+from mcts_math.formats import make_format
 
 SEED = 500_000  # questions that the demonstrations did not use
 TEMPERATURES = (0.6, 1.0)
+MAX_TOKENS = 400  # of a solution that is learned from: a runaway one would only pad its batch
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A solution of the policy.
+
+    Attributes:
+        texts: the question, then the steps with their observations, as the model reads them.
+        reward: 1 where its answer is right, else -1.
+    """
+
+    texts: tuple[str, ...]
+    reward: int
 
 
 def fresh_questions() -> list[Question]:
@@ -27,80 +37,43 @@ def fresh_questions() -> list[Question]:
     return train_questions({family: 800 if family == "gsm_symbolic" else 230 for family in FAMILIES}, SEED)
 
 
-def sample_outcomes(
-    sampler: Sampler, tokenizer: PreTrainedTokenizerFast, questions: list[Question], copies: int, seed: int
-) -> list[tuple[Chain, int]]:
-    """`copies` solutions of every question at each temperature, with reward +1 or -1."""
-    runner = Runner()
-    searcher = Searcher(sampler, tokenizer, questions, runner, seed)
-    drawn: list[Chain] = []
+def sample_outcomes(policy: Path, questions: list[Question], seed: int) -> list[Outcome]:
+    """One solution of every question at each temperature, by the project's own solver with the checkpoint `policy`."""
+    tasks = [Task(str(number), question.text, (question.answer,)) for number, question in enumerate(questions)]
+    step_format = make_format("react_sft")
+    drawn: list[Outcome] = []
     for temperature in TEMPERATURES:
-        drawn += [chain for some in searcher.run(copies, temperature) for chain in some]
+        config = make_config({
+            "mode": "react", "model_dir": str(policy), "prompt_wrap": "react_sft", "temperature": temperature,
+            "max_tokens": 150, "max_depth": 8, "max_total_time": 0, "seed": seed,
+        })  # fmt: skip
+        for solved in solve(config, tasks):
+            if solved.error:
+                raise RuntimeError(f"question {solved.tree.task.id}: {solved.error}")
+            steps = solved.tree.steps(solved.tree.nodes[-1])
+            texts = (step_format.prompt(solved.tree.task, []), *step_format.training_texts(steps))
+            drawn.append(Outcome(texts, 1 if solved.tree.correct else -1))
         print(f"outcomes at T={temperature}: {len(drawn)} solutions", flush=True)
-    runner.close()
-    return [(chain, 1 if searcher.right(chain) else -1) for chain in drawn]
+    return drawn
 
 
-def encode_outcomes(
-    drawn: list[tuple[Chain, int]], questions: list[Question], tokenizer: PreTrainedTokenizerFast
-) -> Corpus:
+def encode_outcomes(drawn: list[Outcome], tokenizer: PreTrainedTokenizerFast) -> Corpus:
     """Each solution with its reward at the end of the question and of every step."""
     rows = []
-    for chain, reward in drawn:
-        texts = [formats.head(questions[chain.question].text), *(text + formats.DELIM for text in chain.texts)]
-        ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
-        if sum(map(len, ids)) <= 400:  # a runaway sample would only pad the batch
-            rows.append([(piece, False, reward) for piece in ids])
+    for outcome in drawn:
+        ids = tokenizer(list(outcome.texts), add_special_tokens=False)["input_ids"]
+        if sum(map(len, ids)) <= MAX_TOKENS:
+            rows.append([(piece, False, outcome.reward) for piece in ids])
     return lay_out(rows)
 
 
-@dataclass(frozen=True)
-class Split:
-    """Outcomes to train on, and held-out ones (of other questions) to judge the value head by."""
-
-    train: Corpus
-    held: list[tuple[Chain, int]]
-
-
-def split(
-    drawn: list[tuple[Chain, int]], questions: list[Question], tokenizer: PreTrainedTokenizerFast, seed: int
-) -> Split:
-    """One question in ten is held out."""
-    rng = random.Random(seed)
-    away = {q for q in range(len(questions)) if rng.random() < 0.1}
-    train = [pair for pair in drawn if pair[0].question not in away]
-    held = [pair for pair in drawn if pair[0].question in away]
-    return Split(encode_outcomes(train, questions, tokenizer), held)
-
-
-def judge_values(
-    sampler: Sampler, tokenizer: PreTrainedTokenizerFast, questions: list[Question], held: list[tuple[Chain, int]]
-) -> dict[str, float]:
-    """The area under the curve of v on final steps, on intermediate ones, and on the question alone."""
-    kinds: dict[str, list[tuple[list[int], bool]]] = {"question": [], "intermediate": [], "final": []}
-    for chain, reward in held:
-        texts = [formats.head(questions[chain.question].text), *(text + formats.DELIM for text in chain.texts)]
-        ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
-        for count in range(1, len(ids) + 1):
-            kind = "question" if count == 1 else "final" if count == len(ids) else "intermediate"
-            prompt = [token for piece in ids[:count] for token in piece]
-            if len(prompt) < 600:
-                kinds[kind].append((prompt, reward > 0))
-    areas = {}
-    for kind, cases in kinds.items():
-        areas[kind] = area_under_curve(sampler.values([p for p, _ in cases]), [good for _, good in cases])
-    return areas
-
-
-def save_outcomes(drawn: list[tuple[Chain, int]], path: Path) -> None:
+def save_outcomes(drawn: list[Outcome], path: Path) -> None:
     """Write the outcomes in one piece."""
     with new_file(path) as scratch:
-        torch.save([(c.question, c.texts, c.cells, c.answer, reward) for c, reward in drawn], scratch)
+        scratch.write_text("".join(json.dumps(asdict(outcome)) + "\n" for outcome in drawn), encoding="utf-8")
 
 
-def load_outcomes(path: Path) -> list[tuple[Chain, int]]:
+def load_outcomes(path: Path) -> list[Outcome]:
     """Read what `save_outcomes` wrote."""
-    return [
-        (Chain(question, tuple(texts), tuple(cells), answer, True), reward)
-        for question, texts, cells, answer, reward in torch.load(path)
-    ]
+    records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [Outcome(tuple(record["texts"]), record["reward"]) for record in records]

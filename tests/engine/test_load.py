@@ -91,7 +91,6 @@ def test_a_new_engine_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[EngineOptions] = []
     toy = replace(
         ENGINES["openai"],
-        name="toy",
         load=lambda options: (loaded.append(options), "policy")[1],  # type: ignore[arg-type,return-value,func-returns-value]
         token_beams=True,
         gives_values=False,

@@ -120,6 +120,31 @@ def test_closing_ends_the_round_that_is_under_way(checkpoint: Callable[[str], Pa
     asyncio.run(scene())
 
 
+def test_what_broke_one_round_is_not_in_the_next(checkpoint: Callable[[str], Path]) -> None:
+    """Its questions are tried again, and must not share the batch with rows that nobody waits for."""
+    model = load(checkpoint("llama"))
+
+    async def scene() -> list[int]:
+        service: Any = Service()
+        engine = Lockstep(model, service, service)
+        forward, rows = model.forward, list[int]()
+
+        def breaking(block: Any, *arguments: Any, **more: Any) -> Any:
+            rows.append(block.num_rows)
+            if len(rows) == 2:  # the first token behind the prompt
+                raise RuntimeError("out of memory")
+            return forward(block, *arguments, **more)
+
+        model.forward = breaking  # type: ignore[method-assign]
+        with pytest.raises(EngineError, match="broke down: RuntimeError: out of memory"):
+            await engine.generate(Generate("a", 1, SAMPLING, 0))
+        await engine.generate(Generate("b", 1, SAMPLING, 0))
+        await engine.close()
+        return rows
+
+    assert set(asyncio.run(scene())) == {1}
+
+
 def test_what_it_can_not_serve_is_refused(checkpoint: Callable[[str], Path]) -> None:
     service: Any = Service()
     engine = Lockstep(load(checkpoint("llama")), service, service)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from fake_server import CHAT, GOOD, Answer, FakeServer, Handler, ask, try_asking
 from tiny_models import make_checkpoint
 
+from mcts_math.engine.openai.arguments import ServerArguments
+from mcts_math.engine.openai.client import Client
 from mcts_math.engine.openai.engine import OpenAIEngine
 from mcts_math.engine.value_token import decode_value
 from mcts_math.errors import CheckpointError, EngineError, RefusedError
@@ -356,6 +359,28 @@ def test_nobody_at_the_address() -> None:
     with pytest.raises(EngineError, match=r"nothing answers at http://127.0.0.1:9/v1.*Is the server running"):
         OpenAIEngine.connect("m", base_url="http://127.0.0.1:9/v1", retries=1, pause_s=0.01)
     assert time.monotonic() - begun < 5
+
+
+def test_closing_ends_what_is_done_for_several_requests() -> None:
+    """Such as the trial of a server that never answers: its task must not outlive the loop that it is on."""
+    ended = threading.Event()
+
+    async def never() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def scene() -> None:
+        client = Client(ServerArguments("http://127.0.0.1:9/v1"))
+        waiting = [asyncio.ensure_future(client.once("trial", never)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(client.close)
+        assert ended.is_set()
+        for told in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(told, EngineError)
+
+    asyncio.run(scene())
 
 
 def test_a_server_that_goes_away(server: FakeServer) -> None:

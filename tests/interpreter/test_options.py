@@ -189,6 +189,24 @@ def test_two_cells_at_a_time_do_not_meet_in_their_folders() -> None:
     run(check())
 
 
+def test_a_cell_waits_for_room_until_its_siblings_are_done() -> None:
+    """Once, it was KILLED after some seconds, though its sibling did no more than it may."""
+    fill = "for i in range(99): open(str(i), 'wb').write(bytes(1 << 20))"
+    hog = f"import time\ntry:\n    {fill}\nexcept OSError: time.sleep(4)"
+
+    async def check() -> None:
+        async with SandboxInterpreter(replace(LIMITS, temp_bytes=1 << 20)) as interpreter:
+            leave = "x = open('x', 'wb').write(bytes(1 << 19))"
+            await show(interpreter, leave)
+            filling = asyncio.ensure_future(show(interpreter, hog))
+            await asyncio.sleep(1.0)
+            seen = await asyncio.gather(*(show(interpreter, f"x + {i}", leave) for i in range(3)))
+            assert [s.text for s in seen] == [str((1 << 19) + i) for i in range(3)]
+            assert filling.done()
+
+    run(check())
+
+
 def test_what_a_stopped_cell_leaves_takes_no_room() -> None:
     leave = "import os, time\nwith open('x', 'wb') as f:\n    for _ in range(3): f.write(bytes(1 << 20))\n"
 

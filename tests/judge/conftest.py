@@ -21,7 +21,7 @@ from mcts_math.judge import Judge, JudgeLimits, judge_all
 def ask() -> Iterator[Ask]:
     """Judges (problem, completion) pairs."""
     loop = asyncio.new_event_loop()
-    judge = Judge(JudgeLimits(timeout_s=2.0))
+    judge = Judge(JudgeLimits(timeout_s=2.0, max_running=8))  # most of them wait
     try:
         yield lambda *cases: loop.run_until_complete(judge_all(judge, cases))
     finally:

@@ -41,7 +41,8 @@ def load(name: str) -> ModuleType:
 
 def test_the_problems_can_be_passed(ask: Ask) -> None:
     """Else no forgery would prove anything."""
-    for problem in PROBLEMS:
+
+    def right(problem: Problem) -> str:
         result = {
             "secret()": f"x() if callable(x) else {SECRET}",
             "map": f"{{1: {SECRET}, 2: 1, 3: 2}}.get(x, x)" if "list(map" in problem.test else f"{SECRET} * x",
@@ -55,8 +56,10 @@ def test_the_problems_can_be_passed(ask: Ask) -> None:
             code = f"import contextlib\ndef f(x): return contextlib.nullcontext({SECRET})"
         if "len(" in problem.test:
             code = f"class A:\n    __len__ = lambda s: {SECRET} % 1000\n    __str__ = lambda s: '{SECRET}'\ndef f(x): return A()"
-        (judgement,) = ask((problem, f"```python\n{code}\n```"))
-        assert judgement.passed, (problem.test, judgement)
+        return f"```python\n{code}\n```"
+
+    found = ask(*((problem, right(problem)) for problem in PROBLEMS))
+    assert [(p.test, j) for p, j in zip(PROBLEMS, found, strict=True) if not j.passed] == []
 
 
 PAIRS = [(forgery, problem) for forgery in FORGERIES for problem in PROBLEMS]
@@ -85,7 +88,7 @@ def test_no_forgery_passes(pairs: list[tuple[str, Problem]], namespaces: bool) -
     level = Level(Isolation.CONFINED, Layers(namespaces, landlock=True, seccomp=True))
 
     async def run() -> list[Judgement]:
-        async with Judge(JudgeLimits(timeout_s=0.7), level) as judge:
+        async with Judge(JudgeLimits(timeout_s=0.7, max_running=8), level) as judge:
             found = await judge_all(judge, [(p, f"```python\n{FORGERIES[name]}\n```") for name, p in pairs])
             assert (await judge.judge(ADD, GOOD)).passed
             return found
@@ -102,7 +105,7 @@ def test_no_forgery_passes_beside_the_tests(part: int) -> None:
     pairs = [(name, problem) for name in BESIDE for problem in problems][::part]
 
     async def run() -> list[Judgement]:
-        async with Judge(JudgeLimits(timeout_s=1.0)) as judge:
+        async with Judge(JudgeLimits(timeout_s=1.0, max_running=8)) as judge:
             return await judge_all(judge, [(p, f"```python\n{BESIDE[name]}\n```") for name, p in pairs])
 
     judgements = asyncio.run(run())
@@ -136,24 +139,27 @@ def test_nothing_that_an_answer_says_of_itself_passes(ask: Ask, lies: list[Lie])
     assert passed == []
 
 
-@pytest.mark.parametrize(
-    ("test", "value", "result"),
-    [
+def test_no_value_keeps_the_tests_at_work(ask: Ask) -> None:
+    """The time of all tests is a minute here: a value that costs it would hold its place so long."""
+    rows = (
         ("f({}) in {{1, 2}}", "t", "the tests were stopped"),
         ("sum(f({})) == 3", "range(10**15)", "the tests were stopped"),
         ("sum(1 for _ in f({})) == 3", "range(10**12)", "longer for than a test may last"),
         ("f({}).match('a' * 60)", "re.compile('(a+)+b')", "longer for than a test may last"),
-    ],
-)
-def test_no_value_keeps_the_tests_at_work(ask: Ask, test: str, value: str, result: str) -> None:
-    """The time of all tests is a minute here: a value that costs it would hold its place so long."""
-    test = "\n".join(f"assert {test.format(number)}" for number in range(300))
-    code = f"import re\nt = 1,\nfor _ in range(60): t = t, t\ndef f(x): return {value}"
+    )
+    code = "```python\nimport re\nt = 1,\nfor _ in range(60): t = t, t\ndef f(x): return {}\n```"
+    tests = ["\n".join(f"assert {test.format(number)}" for number in range(300)) for test, *_ in rows]
     begun = time.monotonic()
-    (judgement,) = ask((Problem("", test, "f", timeout_s=0.1, every_test=True), f"```python\n{code}\n```"))
-    assert judgement.result.startswith("failed: ")
-    assert result in judgement.result
+    found = ask(
+        *(
+            (Problem("", test, "f", timeout_s=0.1, every_test=True), code.format(value))
+            for test, (_, value, _) in zip(tests, rows, strict=True)
+        )
+    )
     assert time.monotonic() - begun < 30
+    for judgement, (test, _, result) in zip(found, rows, strict=True):
+        assert judgement.result.startswith("failed: "), test
+        assert result in judgement.result, test
 
 
 def test_no_class_that_the_problem_asks_for_decides_a_comparison_with_numbers(ask: Ask) -> None:

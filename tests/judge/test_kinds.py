@@ -17,7 +17,7 @@ from shared import SHARED
 from strangers import BLAMED, GROWN, STRANGERS, WITHOUT_EVIDENCE
 
 from mcts_math.errors import TaskError
-from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem
+from mcts_math.judge import Case, Judge, JudgeLimits, Judgement, Problem, judge_all
 from mcts_math.judge.worker import acts
 from mcts_math.judge.worker.equal import same_output
 from mcts_math.judge.worker.held import Copies, held_arguments
@@ -37,11 +37,25 @@ CASES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def verdicts(ask: Ask, request: pytest.FixtureRequest) -> dict[tuple[str, str], list[Judgement]]:
+    """What came of the right and of the wrong code of all kinds that are to be tested: judged at once, as most wait."""
+    chosen = [item.callspec.params for item in request.session.items if "verdicts" in getattr(item, "fixturenames", ())]
+    asked = [
+        (Problem.from_record({"prompt": "", **record, "isolation": one["isolation"]}), f"```python\n{code}\n```")
+        for one in chosen
+        for record, *codes in [one["kind"][1:]]
+        for code in codes
+    ]
+    found = iter(ask(*asked))
+    return {(one["kind"][0], one["isolation"]): [next(found), next(found)] for one in chosen}
+
+
 @pytest.mark.parametrize(("kind", "isolation"), CASES)
-def test_right_passes_and_wrong_does_not(ask: Ask, kind: Kind, isolation: str) -> None:
-    _, record, right, wrong = kind
-    problem = Problem.from_record({"prompt": "", **record, "isolation": isolation})
-    good, bad = ask(*((problem, f"```python\n{code}\n```") for code in (right, wrong)))
+def test_right_passes_and_wrong_does_not(
+    verdicts: dict[tuple[str, str], list[Judgement]], kind: Kind, isolation: str
+) -> None:
+    good, bad = verdicts[kind[0], isolation]
     assert good.result == "passed"
     assert not bad.passed
     assert bad.result.startswith(("failed", "timed out"))
@@ -259,13 +273,12 @@ def test_memory_of_cases_that_failed_is_free_again(ask: Ask) -> None:
         assert [test.detail for test in judgement.tests] == [f"ValueError: {n}" for n in range(5)] + [""]
 
 
-@pytest.mark.parametrize("isolation", BOTH)
-def test_the_limit_of_a_test_holds_for_loading_too(ask: Ask, isolation: str) -> None:
-    problem = Problem("", "", "f", (Case((1,), 1),) * 99, timeout_s=0.2, isolation=isolation)
+def test_the_limit_of_a_test_holds_for_loading_too(ask: Ask) -> None:
+    problems = [Problem("", "", "f", (Case((1,), 1),) * 99, timeout_s=0.2, isolation=isolation) for isolation in BOTH]
     begun = time.monotonic()
-    (judgement,) = ask((problem, "def f(x): return x\nwhile True: pass"))
-    assert judgement.result == "failed: timed out"
-    assert (judgement.num_passed, judgement.num_tests) == (0, 99)
+    for judgement in ask(*((problem, "def f(x): return x\nwhile True: pass") for problem in problems)):
+        assert judgement.result == "failed: timed out"
+        assert (judgement.num_passed, judgement.num_tests) == (0, 99)
     assert time.monotonic() - begun < 30
 
 
@@ -281,19 +294,18 @@ def test_the_time_of_all_cases_grows_with_their_number() -> None:
     ]
 
 
-@pytest.mark.parametrize("isolation", BOTH)
-def test_when_all_time_is_up_the_cases_so_far_count(isolation: str) -> None:
+def test_when_all_time_is_up_the_cases_so_far_count() -> None:
     cases = tuple(Case(str(n), str(n)) for n in range(6))
-    problem = Problem("", "", "", cases, timeout_s=60.0, isolation=isolation)
+    problems = [Problem("", "", "", cases, timeout_s=60.0, isolation=isolation) for isolation in BOTH]
     code = "import time\nn = int(input())\nif n == 3:\n    time.sleep(99)\nprint(n)"
 
-    async def run() -> Judgement:
+    async def run() -> list[Judgement]:
         async with Judge(JudgeLimits(total_timeout_s=2.0, max_total_timeout_s=2.0)) as judge:
-            return await judge.judge(problem, code)
+            return await judge_all(judge, [(problem, code) for problem in problems])
 
-    judgement = asyncio.run(run())
-    assert (judgement.passed, judgement.result) == (False, "timed out")
-    assert (judgement.num_passed, judgement.num_tests) == (3 if isolation == "two_processes" else 0, 6)
+    found = asyncio.run(run())
+    assert [(judgement.passed, judgement.result) for judgement in found] == [(False, "timed out")] * 2
+    assert [(judgement.num_passed, judgement.num_tests) for judgement in found] == [(3, 6), (0, 6)]
 
 
 @pytest.mark.parametrize(

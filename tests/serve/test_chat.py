@@ -163,7 +163,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
     ({"model": None}, 400, "model", "string"),
     ({"messages": []}, 400, "messages", "at least 1"),
     ({"messages": "Q"}, 400, "messages", "list"),
-    ({"messages": [{"role": "user"}]}, 400, "messages.0.content", "required"),
+    ({"messages": [{"role": "user"}]}, 400, "messages.0.content", "must be given"),
     ({"messages": [{"role": "tool", "content": "x"}]}, 400, "messages.0.role", "'system', 'developer'"),
     ({"messages": [{"role": "assistant", "content": "x"}]}, 400, "messages", "must be the user's"),
     ({"messages": [{"role": "user", "content": "  "}]}, 400, "messages", "empty"),

@@ -14,9 +14,12 @@ from service import BEAM, GREEDY, Service, served, serving, user, wait_until
 from stand_ins import final
 
 from mcts_math.config import make_config
-from mcts_math.errors import ConfigError, EngineError, EngineLostError, RefusedError
+from mcts_math.errors import ConfigError, EngineError, EngineLostError, InterpreterError, RefusedError
+from mcts_math.interpreter import SandboxInterpreter
 from mcts_math.requests import Generate, Generation
+from mcts_math.serve.gateway import Gateway
 from mcts_math.serve.models import ServedModel
+from mcts_math.services import Provided
 
 SLOW = Behaviour(min_delay_s=0.02, max_delay_s=0.05)
 
@@ -178,6 +181,19 @@ def test_a_method_that_reads_verdicts_is_no_service(keys: dict[str, Any]) -> Non
 def test_a_budget_of_a_run_is_none_of_a_service() -> None:
     with pytest.raises(ConfigError, match="max_run_tokens"):
         ServedModel.make("mine", make_config({"mode": "react", "max_run_tokens": 5}))
+
+
+def test_a_sandbox_that_any_model_needs_is_missed_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models share services. Missed by the first cell, it would count as a loss: the engine would be loaded anew."""
+
+    async def prepare(_: Any) -> Any:
+        raise InterpreterError("no sandbox here")
+
+    monkeypatch.setattr(SandboxInterpreter, "prepare", prepare)
+    models = [served("talk", **(GREEDY | {"prompt_wrap": "chat"})), served("code", **GREEDY)]
+    gateway = Gateway.make(models, provide=lambda: Provided(policy=RandomPolicy(1)))
+    with pytest.raises(InterpreterError, match="no sandbox here"):
+        asyncio.run(gateway.open())
 
 
 def _number(service: Service, name: str) -> float:

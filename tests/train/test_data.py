@@ -288,7 +288,7 @@ def test_examples_that_do_not_fit(tiny: Path, write: Write) -> None:
         ({"steps": [{"text": "", "q": 0.0}]}, r"steps\.0\.text: .* at least 1 character, not ''"),
         ({"steps": [{"text": "a", "q": 1.5}]}, r"steps\.0\.q: .* less than or equal to 1, not 1\.5"),
         ({"steps": [{"text": "a", "q": float("nan")}]}, r"steps\.0\.q: .*, not nan"),
-        ({"steps": [{"text": "a"}]}, r"steps\.0\.q: Field required\."),
+        ({"steps": [{"text": "a"}]}, r"steps\.0\.q must be given\."),
         ({"steps": None}, "steps: .*, not None"),
         ({"steps": [{"text": None, "q": 0.0}]}, r"steps\.0\.text: .*, not None"),
         ({"prompt": [{"role": "robot", "content": "hi"}]}, "not a training example: prompt"),

@@ -43,7 +43,7 @@ from mcts_math.run.record import nodes_of
 from mcts_math.scheduler import Solved
 from mcts_math.settings import load_settings, make_settings
 from mcts_math.solver import solve_async
-from mcts_math.tasks import Task
+from mcts_math.tasks import Task, load_tasks
 from mcts_math.train.analysis import (
     ValuePoint,
     answer_outcomes,
@@ -219,6 +219,11 @@ def small(**changes: Any) -> Config:
     return make_config(settings | changes)
 
 
+def slice_of(config: Config, questions: str, span: tuple[int, int], output: Path, inputs: str) -> Slice:
+    first, count = span
+    return Slice.make("s", config, questions, first, load_tasks(questions)[first : first + count], output, inputs)
+
+
 def test_a_slice_is_done_only_with_its_own_inputs(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repo)
     shutil.copytree("models/mini", tmp_path / "moved")
@@ -226,7 +231,7 @@ def test_a_slice_is_done_only_with_its_own_inputs(tmp_path: Path, repo: Path, mo
     (tmp_path / "examples.json").write_text('[{"question": "1?", "solution": "1"}]')
 
     def make(config: Config, span: tuple[int, int] = (0, 5), inputs: str = "x") -> Slice:
-        return Slice.make("s", config, "data/mini/test.jsonl", span, tmp_path / "s.jsonl", inputs)
+        return slice_of(config, "data/mini/test.jsonl", span, tmp_path / "s.jsonl", inputs)
 
     one = make(small())
     assert not one.is_done
@@ -273,7 +278,7 @@ def test_a_slice_gives_its_memory_back_before_the_next(
     try:
         for n in range(2):
             output = tmp_path / f"{n}.jsonl"
-            solve_slice(Slice.make("s", small(), "data/mini/test.jsonl", (n, 1), output, "x"))
+            solve_slice(slice_of(small(), "data/mini/test.jsonl", (n, 1), output, "x"))
             assert held()
     finally:
         gc.enable()
@@ -289,7 +294,7 @@ def test_round_1_asks_a_fresh_head_nothing_unless_it_is_told_to(
     for first_round_values in (False, True):
         plan = Plan(settings(first_round_values=first_round_values))
         config = plan.search(1).changed(model_dir="models/mini", iterations=2, max_tokens=24)
-        one = Slice.make("s", config, "data/mini/train.jsonl", (0, 2), tmp_path / f"{first_round_values}.jsonl", "x")
+        one = slice_of(config, "data/mini/train.jsonl", (0, 2), tmp_path / f"{first_round_values}.jsonl", "x")
         solve_slice(one)
         records = [record for _, record in read_records(one.output)]
         estimates = {node.get("estimate") for record in records for node in nodes_of(record).values()}
@@ -514,7 +519,7 @@ def test_a_question_of_a_slice_that_failed_is_tried_once_more(
     questions = tmp_path / "q.jsonl"
     questions.write_text("".join(json.dumps(question) + "\n" for question in QUESTIONS[:4]))
     config = make_config({"mode": "mcts", "engine": "openai"})
-    one = Slice.make("", config, str(questions), (0, 4), tmp_path / "part.jsonl", "")
+    one = slice_of(config, str(questions), (0, 4), tmp_path / "part.jsonl", "")
     totals = solve_slice(one)
     assert asked == [["q0", "q1", "q2", "q3"], ["q1", "q2"]]
     assert (totals.questions, totals.errors) == (4, 1)
@@ -612,7 +617,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ),
         (
             {"methods": {"SBS": {"config": "configs/mini/sbs.yaml"}}},
-            r"methods.greedy: {…} -> not set, methods.SBS: not set -> {…}",
+            "(methods.greedy: {…} -> not set)",
             {"greedy.seed42.jsonl", "greedy.seed42.meta.json"},
         ),
     ],
@@ -631,7 +636,7 @@ def test_rounds_drop_nothing_that_other_settings_made(
 
     Rounds(config).run()
     before = files()
-    with pytest.raises(ConfigError, match=rf"was made with other settings \(.*{re.escape(said)}.*add --overwrite"):
+    with pytest.raises(ConfigError, match=rf"was made with other settings .*{re.escape(said)}.*add --overwrite"):
         Rounds(other).run()
     (folder / "settings.json").rename(folder.parent / "settings.json")  # as of a folder of an earlier version
     with pytest.raises(ConfigError, match="was made from other settings, questions or weights"):
@@ -651,6 +656,21 @@ def test_rounds_drop_nothing_that_other_settings_made(
     played.clear()
     Rounds(other).run()
     assert not played
+
+
+def test_rows_and_contrasts_can_be_added_to_finished_rounds(
+    settings: Callable[..., RoundsConfig], played: list[str]
+) -> None:
+    greedy, sbs = ({"config": f"configs/mini/{name}.yaml"} for name in ("greedy", "sbs"))
+    Rounds(settings(num_rounds=1, methods={"greedy": greedy}, contrasts=[])).run()
+    played.clear()
+    more = settings(num_rounds=1, methods={"greedy": greedy, "SBS": sbs}, contrasts=[["SBS", "greedy"]])
+    for made in ({"SBS.seed42.jsonl"}, set()):
+        Rounds(more).run()
+        assert {name for name in played if name.endswith(".jsonl")} == made
+        played.clear()
+    with pytest.raises(ConfigError, match=r"\(methods.SBS: {…} -> not set\)"):
+        Rounds(settings(num_rounds=1, methods={"greedy": greedy}, contrasts=[])).run()
 
 
 def test_two_runs_in_one_folder(settings: Callable[..., RoundsConfig]) -> None:

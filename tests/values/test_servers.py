@@ -272,7 +272,7 @@ def test_a_judge_without_logprobs_is_told_when_connecting(server: FakeServer) ->
     ("settings", "said"),
     [
         ({"value": "rpm"}, "value must be one of none, head, prm, orm, scorer, genrm, not 'rpm'"),
-        ({"value": "prm"}, "value_args: model: Field required"),
+        ({"value": "prm"}, "value_args: model must be given"),
         ({"value": "scorer", "value_args": {"url": "x"}}, "value_args: unknown key 'url'"),
         ({"value": "prm", "value_args": {"model": "a/b", "aggregate": "max"}}, "value_args: aggregate"),
         ({"value": "genrm", "value_args": {"base_url": "x", "prompt": "ok?"}}, "prompt must hold {solution}"),

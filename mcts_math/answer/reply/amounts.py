@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mcts_math.answer.text.units import unit_name
+
 AMOUNT: Final = (
-    r"[-−±]?(?:\\?\$|[€£¥])?(?:\d{1,9} (?=\d{1,9}/\d))?(?:\d{1,30}(?:,\d{3}){0,9}(?:\.\d{1,30})?[½⅓⅔¼¾⅛⅜⅝⅞]?"
+    r"[-−±]?(?:\\?\$|[€£¥₹₩₽])?(?:\d{1,9} (?=\d{1,9}/\d))?"
+    r"(?:(?:\d{1,3}(?:[ \u202f]\d{3}(?!\d)){1,4}|\d{1,30}(?:,\d{3}){0,9})(?:\.\d{1,30})?[½⅓⅔¼¾⅛⅜⅝⅞]?"
     r"|[½⅓⅔¼¾⅛⅜⅝⅞])"
     r"(?:/\d{1,30}|(?: ?: ?\d{1,6}){1,3}(?: [AaPp]\.?[Mm])?| ?[×x] ?10(?:\^\{?-?\d{1,3}\}?|[⁻⁰¹²³⁴-⁹]{1,4}))?"
     r"(?: ?\\?%|°(?! ?[CF])| (?:percent|thousand|million|billion|trillion)(?![a-z]))?"
@@ -34,3 +37,20 @@ VALUE: Final = (
 )
 ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷<>≤≥≠±-])(?<![<>≤≥≠] )(?<![<>!]= ){VALUE}")
 SEVERAL: Final = rf"{VALUE}(?:(?:(?: [a-z]{{1,12}})?(?:, and|,| and)| or) {VALUE}){{0,9}}(?:, or {VALUE})?"
+_UNIT: Final = re.compile(
+    r" ?(?!(?:in|a|as|at|am|pm)\b)((?:(?:square|sq\.?|cubic) )?[^\W\d]{1,20}[²³]?"
+    r"(?:(?: ?/ ?| per )[^\W\d]{1,20}[²³]?)?)(?![\w'’-])"
+)
+_HAS_UNIT: Final = re.compile(r"\A\W{0,3}[$€£¥₹₩₽]|[%°A-Za-z]\$?\Z")
+
+
+def with_unit(value: str, text: str, end: int) -> str:
+    """A value with the known unit that stands at `end` of `text`: 72 m/s is not 72 km/h."""
+    found = None if _HAS_UNIT.search(value) is not None else _UNIT.match(text, end)
+    if (
+        found is None
+        or not (unit := unit_name(found[1].replace("²", "^2").replace("³", "^3"))).known
+        or unit.known != unit.factors
+    ):
+        return value
+    return f"{value} {found[1]}"

@@ -20,7 +20,8 @@ _BOX: Final = re.compile(
 _END_TAG: Final = re.compile(r"</(?:(?:final[_ ]?)?answer|solution)>|\[/answer\]", re.IGNORECASE)
 _GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad){0,20}"
 _JOINED: Final = re.compile(
-    rf"{_GAP}(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}})"
+    rf"(?<=\}})(?:[ $]|\\[()]){{0,9}}\n?(?:[ $]|\\[()]){{0,9}}|{_GAP}"
+    rf"(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}})"
     rf"{_GAP}(?:[a-z]\s*=\s*)?"
 )
 _NEARLY: Final = re.compile(  # the decimal of the box in front

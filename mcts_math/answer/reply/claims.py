@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import Final
 
-from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE
+from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE, with_unit
 from mcts_math.answer.reply.equations import right_side
 from mcts_math.answer.text.units import MEASURED
 from mcts_math.answer.text.vocabulary import NUMBER_WORDS
@@ -53,15 +53,16 @@ _SETS_OUT: Final = re.compile(
 _CLAUSE: Final = re.compile(
     r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then(?! (?:compute|find|calculate|evaluate|solve"
     r"|use)))\b[,:]? |, meaning (?:that )?(?=.*\d)|, which (?:means (?:that )?(?=.*\d)|(?=(?:leaves|gives|makes"
-    r"|yields) ))|(?<!\\); |，(?:所以|因此|故|则)"
+    r"|yields) ))|(?<!\\); (?!if\b|otherwise\b)|，(?:所以|因此|故|则)"
 )
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want|must"
     r"|if|(?<!\bit )would|maybe|perhaps|try|next|first|not|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew"
     r"|(?<!the )given(?! by)|where|when|unless|except|least|most|(?<!\d )(?:more|less|fewer|greater|smaller)"
-    r"|larger than|(?<=\w )between|attained|remainder when|using|formula|example)\b|\?"
-    r"|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
+    r"|larger than|(?<=\w )between|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example"
+    r"|we (?:start|begin)|another (?:reading|sense|interpretation)|in another)\b"
+    r"|\?|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
     r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
     r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact)\b",
     re.IGNORECASE,
@@ -73,8 +74,9 @@ _UNREAL: Final = re.compile(
 )
 _LIMITED: Final = re.compile(
     rf"(?<!\d){VALUE},? (?:when|where|at(?! the end of)|if|attained)\b"
-    r"|\A(?:for|when|at) \$[^$]*\$\Z"
-    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))? {VALUE}\Z"
+    r"|\A(?:for|when|at) \$[^$]*\$\Z|\bto (?:consider|examine|distinguish|look at)\Z"
+    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|exceed|equal(?: to)?))?"
+    rf"(?: (?:more|less|fewer|greater|smaller|larger) than)? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
     rf"(?<![\d^]){VALUE} (?:is|are|was|has|have|divides?|holds?|must|can(?:not|'t)?|does(?:n't)?|lies?|\w+verges)\b"
@@ -85,7 +87,7 @@ _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| onl
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
     r"|\b(?:(?:is|are|be|was|were|(?<=they)'re|(?<=it)'s)(?: at| given by| equal to)?|leaving(?: \w{2,5})?(?: with)?"
-    r"|equals|get|gives?|yield|find"
+    r"|equals|get|gives?|yield|find|prints?|outputs?|returns?|displays?"
     r"|obtain|(?:written|expressed) as"
     r"|(?:tend|diverge|converge|round|reduce|come|work|amount|add|evaluate|simplif[yi]e?)s?(?: out| up)? to(?: be)?"
     r"|(?:has|have) (?:the|an?) (?:[a-z]{1,20} ){0,2}(?:solutions?|roots?|values?)"
@@ -101,14 +103,17 @@ _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
 _RESIDUE: Final = re.compile(
     rf"(?:\A|[,;:$] ?|\b[a-z]{{2,9}} )[^A-Za-z,;:]{{1,120}}≡ ?({AMOUNT})(?: ?\(?mod ?\d{{1,9}}\)?)?[.!]?\Z"
 )
-_CHECKED: Final = re.compile(r"(?:, because|\b(?:verify|check))\b.*\d\.\Z", re.IGNORECASE)
+_CHECKED: Final = re.compile(
+    r"(?:, because|\b(?:verify|check))\b.*\d\.\Z|\A\W*first\b|\b(?:I|we)(?: will|'ll) (?:first|now|then|start)\b",
+    re.IGNORECASE,
+)
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?(?:[-+*/×·÷–−]|x(?!\()) ?[($]{0,2}\.?\d[^=\n]*\Z")
 _EQUATION: Final = re.compile(r"\d[A-Za-z] ?[-+−] ?\d{0,3}[A-Za-z]\b")  # for unknowns: 9A + 3B
 _OUTCOME: Final = re.compile(  # in words
     r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
     r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
     r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)(?=\Z|[:;,])[^\n]*|(?:function|number"
-    r"|it) is (even|odd|prime|irrational|rational))\Z"
+    r"|it) is (even|odd|prime|irrational|rational|[Tt]rue|[Ff]alse))\Z"
     r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b((?:converges"
     r"|diverges)(?: absolutely| conditionally)?|(?:does not"
     r"|doesn't) converge)\Z|\bis (all (?:real )?numbers(?: except \$?[a-z]\$? ?[=≠][^,;]{1,20})?|the empty set)\Z"
@@ -119,20 +124,27 @@ _OUTCOME: Final = re.compile(  # in words
 )
 _IF: Final = re.compile(r"\A\W{0,3}if\b|\bwhether\b", re.IGNORECASE)
 _NUMBER: Final = "|".join(NUMBER_WORDS)
+_FRACTION: Final = r"(?:half|halves|thirds?|quarters?|(?:four|fif|six|seven|eigh|nin|ten)ths?)"
+_SCALE: Final = r"(?:hundred|thousand|million|billion)"
 _SPELLED: Final = re.compile(
-    r"(?:\b(?:is|are|equals|has|have|receives?|gets?|needs?) (?:exactly |only )?|\A)"
-    rf"(?!one )({_NUMBER})(?: (?!(?:of|and|or|to|out|half|halves|dozen|hundred|thousand|million|billion|thirds?"
-    r"|quarters of|(?:four|fif|six|seven|eigh|nin|ten)ths?|methods|approaches|unknowns|variables|equations"
-    r"|parts to)\b)[a-z][^$\d]*)?\Z",
+    r"(?:\b(?:is|are|equals|has|have|receives?|gets?|needs?|makes?|takes?|wins?|buys?|sells?|pays?|costs?) "
+    r"(?:exactly |only )?|\A)"
+    rf"(?!one (?!{_FRACTION}|{_SCALE}))"
+    rf"((?:{_NUMBER})(?:[ -](?:and )?(?:{_NUMBER}|{_SCALE})\b){{0,9}}(?:[ -]{_FRACTION}| and a half)?)"
+    rf"(?: (?!(?:of(?! them\Z)|and|or|to|out|dozen|{_FRACTION}|{_SCALE}|methods|approaches|unknowns|variables|equations"
+    rf"|parts to)\b)[a-z](?:(?! and (?:{_NUMBER})\b)[^$\d])*)?\Z",
     re.IGNORECASE,
 )
-_COMMA: Final = re.compile(rf"(?<![\d,])(\d{{1,9}}),(\d{{1,2}})(?= ?{MEASURED})")  # of a decimal
+_COMMA: Final = re.compile(
+    rf"(?<![\d,(\[{{])(\d{{1,9}}),(?:(\d{{1,2}})(?= ?{MEASURED})|(?<= 0,)(\d{{2,9}})(?=\W?(?:\s|\Z)))"
+)  # of a decimal
 _WHERE: Final = re.compile(
     r",? where \$?[a-z]\$?(?: ?\\in[^.=]{1,40}| is (?:an|any) (?:[a-z]{1,20} )?(?:integer|number|constant))\.?\Z"
 )
 _HAS: Final = re.compile(rf"{VALUE} has (?:exactly |only )?({VALUE})(?: [a-z-]{{1,20}}){{1,4}}")
 _INTRO: Final = re.compile(
     r"\A(?:using|by|with|from|after|because|since|as|out of|applying|[a-z]{2,12}ing"
+    r"|when (?:you|we|i) (?:run|execute)"
     r"|if we (?:simplify|add|subtract|multiply|divide|take|combine|count|round|convert|sum))"
     r" (?!the induct)[^,]{1,100}, (?=(?:the|it|they|he|she|each|we|this|there|its|our)\b|P\()",
     re.IGNORECASE,
@@ -162,7 +174,7 @@ _COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
 
 def stated(sentence: str) -> str | None:
     """What a sentence comes to: the one number or formula that it states; None without such."""
-    sentence = _COMMA.sub(r"\1.\2", _WHERE.sub(".", ASIDE.sub("", sentence)))
+    sentence = _COMMA.sub(r"\1.\2\3", _WHERE.sub(".", ASIDE.sub("", sentence)))
     sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
     complete = sentence.endswith(_COMPLETE) and _OPENED.search(sentence) is None
     sentence = sentence.replace("**", "")
@@ -193,7 +205,7 @@ def _worked_out(sentence: str) -> str | None:
     if (computed := _COMPUTED.search(sentence)) is not None:
         operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
         if operation is not None and _EQUATION.search(operation[0]) is None and _CHECKED.search(sentence) is None:
-            return computed[1].strip("$")
+            return with_unit(computed[1].strip("$"), sentence, computed.end(1))
     residue = _RESIDUE.search(sentence)
     return residue[1] if residue is not None else None
 
@@ -208,7 +220,7 @@ def _claimed(claim: str, sentence: str, plain: bool) -> str | None:
     """
     ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
     if ended is not None:
-        return _several(ended[1], sentence)
+        return with_unit(_several(ended[1], sentence), claim, ended.end(1))
     if plain and (owned := _HAS.fullmatch(claim)) is not None:
         return right_side(owned[1], sentence)
     if plain and ONE.search(claim) is None and (spelled := _SPELLED.search(claim)) is not None:
@@ -231,7 +243,7 @@ def _lone_value(claim: str, sentence: str) -> str | None:
         return None
     first, last = found[0].span()
     term = _LEFT_TERM.search(claim[max(first - 4, 0) : first]) or _RIGHT_TERM.match(claim, last)
-    return right_side(found[0][0], sentence) if term is None else ""
+    return with_unit(right_side(found[0][0], sentence), claim, last) if term is None else ""
 
 
 def _several(said: str, sentence: str) -> str:

@@ -29,6 +29,7 @@ _GAP: Final = r"(?:\s|\\q?quad(?![a-z])|\\[,;: ])*"
 _JOINED: Final = re.compile(rf"{_GAP}\\(?:text|mbox|textrm|mathrm)\{{\s*(and|or)\s*\}}{_GAP}")
 _CONGRUENT: Final = re.compile(r"\\equiv(?![a-z])|≡")
 _NUMBERS: Final = re.compile(r"(?:[^A-Za-z]|\\[a-z]{2,10})*")
+_WHERE: Final = re.compile(r",?(?:\s|\\[,;: ]|\\q?quad)*\\text ?\{ ?(?:where|for|since|because|as)\b")
 _TAIL: Final = re.compile(r"(?:\\[,;!]|[\s.,]){1,9}\Z")
 _MODULO: Final = re.compile(r"\\p?b?mod(?![a-z])|\(mod\b|\\text\{ ?mod")
 
@@ -38,7 +39,7 @@ def right_side(formula: str, context: str) -> str:
 
     A left side names a number unless the words around it speak of an equation: `x + y = 2` is 2.
     """
-    formula = formula.removeprefix(r"\(").removesuffix(r"\)")
+    formula = _WHERE.split(formula.removeprefix(r"\(").removesuffix(r"\)"))[0]
     if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
         formula = formula.strip("$")
     if (system := _system(formula)) is not None:

@@ -11,18 +11,20 @@ from mcts_math.answer.reply.boxes import Found, last_box
 from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
 from mcts_math.answer.reply.marks import NOTHING, SUPPOSED, clean, last_mark
-from mcts_math.answer.reply.sentences import is_supposed, set_right, taken_back
+from mcts_math.answer.reply.sentences import ADMITTED, is_supposed, set_right, taken_back
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
     r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)? is (?:the )?(?:correct|right|(?:final |best )?answer)\b"
-    r"|(?:\b(?:choose|pick|select|go with)\s(?:option |choice |answer )?|选(?:择)?\s?[:：]?\s?)\(?([A-Z])\)?"
+    r"|(?:\b(?:choose|pick|select|go with|lean(?:ing)? towards?)\s"
+    r"(?:option |choice |answer )?|选(?:择)?\s?[:：]?\s?)\(?([A-Z])\)?"
     r"(?=[.,。]| (?:because|since|as|选项)\b|\s*$)"
     r"|(?:\b[Oo]nly |\b(?:[Tt]herefore|[Ss]o|[Tt]hus|[Hh]ence),? (?:it (?:is|must be) )?|\b(?:it|answer) (?:is"
     r"|must (?:therefore |thus )?be) )"
     r"(?:option |choice )?\(?([A-Z])\)?(?=(?: (?:matches|works|is true))?\.?\s*\Z)"
     r"|^(?:[Cc]hoice|[Oo]ption):? \(?([A-Z])\)?(?=\W{0,2}\Z|,)"
     r"|\A([A-Z]), (?:since|because|as)\b|选项 ?([A-Z]) ?是?正确"
+    r"|([A-Z]) ?选项是?正确"
     r"|\b(?:leaves|[Ii]t is|[Ii]t must be) (?:option )?\(?([A-Z])\)?(?=\.?\s*\Z|, not\b)"
     r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$|\([A-Z]\)) (?:is the|as (?:the|my|our))"
     r" (?:final |correct |best )?answer\b"
@@ -78,6 +80,8 @@ _BARE: Final = re.compile(
 _VALUES: Final = re.compile(rf"(?=.* (?:or|and) ){SEVERAL}\.?")
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
 _SENTENCE: Final = re.compile(r"(?:[^\W\d][^\W\d'’]{0,20} ){2}")
+_MAX_CASES: Final = 9
+_NONE: Final = Found(0, None)
 _PLAIN: Final = re.compile(
     r"\W{0,9}(?:\d|[$\\({\[<>=]|[a-z](?:\W{0,2}\Z| ?=)|(?:yes|no|true|false)\W{0,2}\Z)", re.IGNORECASE
 )
@@ -106,8 +110,8 @@ def _answer(reply: str, cut: bool) -> str | None:
     reply = _CALCULATED.sub("", _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", reply)))
     for body in (_CODE.sub("", reply), reply):
         if found := _marked(body):
-            best = max(found, key=lambda item: (item.rank, item.start))
-            return best.answer and (_corrected(body, best.start) or best.answer)
+            best = max(found, key=_weight)
+            return best.answer and (_corrected(body, best.start) or _by_cases(body, best))
     if cut:
         return None
     if "\\boxed" not in reply and (apart := set_apart(_CODE.sub("", reply))) is not None:
@@ -136,10 +140,25 @@ def _corrected(reply: str, start: int) -> str | None:
     """The plain answer that a correction behind the answer at `start` says instead."""
     for rest in taken_back(reply, start):
         said = [item for item in _marked(rest) if item.rank and not is_supposed(rest, item.start)]
-        answer = max(said, key=lambda item: (item.rank, item.start)).answer if said else clean(set_right(rest))
+        answer = max(said, key=_weight).answer if said else clean(set_right(rest))
+        if not said and answer is None and ADMITTED.match(rest) is not None:
+            answer = conclusion(rest)
         if answer is not None and _PLAIN.match(answer) is not None:
             return answer
     return None
+
+
+def _by_cases(reply: str, last: Found) -> str | None:
+    """The answer; those of all cases where the one before holds on another condition: none alone is the answer."""
+    said: list[str] = []
+    while last.answer and len(said) < _MAX_CASES and is_supposed(reply, last.start):
+        said.append(last.answer)
+        last = max(_marked(reply[: last.start].rstrip(" $\\([")), key=_weight, default=_NONE)
+    return ", ".join(dict.fromkeys(reversed(said))) or last.answer
+
+
+def _weight(item: Found) -> tuple[int, int]:
+    return item.rank, item.start
 
 
 def _marked(reply: str) -> list[Found]:

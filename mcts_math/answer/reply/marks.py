@@ -22,9 +22,10 @@ _ANSWER: Final = (  # in other languages
     r"|解答(?!\W{1,5}\n)|endergebnis|ergebnis|resultado|resultaat|svar|vastaus|відповідь|απάντηση|الجواب|الإجابة|उत्तर"
 )
 MARK: Final = re.compile(
-    r"(?:final|correct(?:ed)?|right)\s+(?:answer choice|answer|choice|option|result|value)(?: ?\([^()\n]{1,40}\))?"
+    r"(?:final|correct(?:ed)?|right)\s+(?:answer choice|answer|choice|option|result|value|one)(?: ?\([^()\n]{1,40}\))?"
     rf"{_BOLD_MARK}(?:(?:is|:|=|→|[-=]>)+|[-–—] ){_BOLD_MARK}:?"
-    r"|\banswer (?:is not|isn't) [^.;\n]{1,60}[;.,—–-]{1,2} ?(?:it is|it's|but)\b|答案不是[^，。\n]{1,20}，?而?是"
+    r"|\banswer (?:is not|isn't) [^.;\n]{1,60}[;.,—–-]{1,2} ?(?:it is|it's|but)\b"
+    r"|\bmy (?:best )?(?:guess|choice|pick) (?:is|would be)\b|答案不是[^，。\n]{1,20}，?而?是"
     rf"|(?<![^\W_])answers?(?: to (?:the|this) (?:question|problem)(?: [\"“][^\"”\n]{{1,80}}[\"”])?)?"
     rf"(?:, then,)?{_BOLD_MARK}"
     r"(?:(?:is|are|equals|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?|(?<![^\W_])ans[.:]"
@@ -41,10 +42,13 @@ MARK: Final = re.compile(
 _FOREIGN: Final = re.compile(_ANSWER, re.IGNORECASE)
 _SAID: Final = re.compile(r"\w{1,30} \w{1,30} \w|[\u4e00-\u9fff]{2}")  # a sentence
 _VERB: Final = re.compile(r" (?:(?:is|are|be|equals|isn't|es|est|ist|lautet|è|é|är|هي|هو)\b|है)|[은는は]|=")
-SUPPOSED: Final = re.compile(r"\b(?:if|suppose|assume|assuming|unless|whether)(?: that)?(?: the)? ?\Z", re.IGNORECASE)
+SUPPOSED: Final = re.compile(  # or quoted
+    r"(?:\b(?:if|suppose|assume|assuming|unless|whether)(?: that)?|\w,? [\"“])(?: ?the)? ?\Z", re.IGNORECASE
+)
 _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
 NOTHING: Final = re.compile(  # said where the answer might stand
-    r"(?:the |your )?(?:final )?answer|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
+    r"(?:the |your )?(?:final )?answer(?: to (?:the|this) (?:problem|question))?"
+    r"|\$answer\b.*|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
     r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}|step \d+[:.].*"
     r"|(?:computation|calculation|solution|key facts|setup|approach|next steps?|verification|proof|analysis"
     r"|explanation)s?"
@@ -66,7 +70,8 @@ _DENIED: Final = re.compile(
 )
 _BULLET: Final = re.compile(r"\A[-*>] (?=\S)")
 _ADVERB: Final = re.compile(
-    r"\A(?:(?:therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces|quindi|dunque|portanto),?"
+    r"\A(?:(?:(?:most )?likely|probably|therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces"
+    r"|quindi|dunque|portanto),?"
     r" (?=\S)|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d)"
     r"|(?:(?:the|la|el|die|das|le|de|a|o) )?(?:(?:option|opción|opzione|opção|choice|antwort|réponse) )?"
     r"(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",

@@ -7,7 +7,7 @@ from typing import Final
 
 _BOUNDARY: Final = re.compile(r"[.!?。;]\s|\n")
 _ASIDE: Final = re.compile(
-    r"\A\W{0,6}(?:as an? )?(?:sanity |let me |let's |now )?"
+    r"\A\W{0,6}alternatively\b|\A\W{0,6}(?:as an? |for (?:an )?)?(?:sanity |let me |let's |now )?"
     r"(?:check(?:ing)?|remark|verification|verify(?:ing)?|example|e\.g\.)\b"
     r"|\b(?:if|were|had|instead)\b[^\n]{0,150}\bwould\b"
     r"|\b(?:tempting|wrong|incorrect|mistaken(?:ly)?|naive(?:ly)?|might think|common (?:mistake|error))\b"
@@ -20,16 +20,29 @@ _DISMISSED: Final = re.compile(
     r"not (?:the |quite |a )?(?:correct|right|answer|possible|valid)))",
     re.IGNORECASE,
 )
+_ERROR: Final = (  # is admitted
+    r"\bI (?:apologi[sz]e|was wrong|need to correct|reali[sz]ed?|overlooked|forgot|missed)\b"
+    r"|\b(?:my (?:mistake|bad|apologies)|let me (?:correct|redo|fix|reconsider)(?! whether))\b"
+    r"|\b(?:I|we) (?:have )?made (?:an?|some) (?:\w{1,20} )?(?:error|mistake|slip)s?\b|\bI (?:misread|meant)\b"
+    r"|\b(?:that|this|which)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\b(?! (?:for|if|when)\b)"
+)
+ADMITTED: Final = re.compile(rf"\W{{0,9}}(?:(?:edit|correction)\b|{_ERROR})", re.IGNORECASE)
 _TURN: Final = re.compile(  # what was said before it may be taken back
     r"(?:\A|[.!?;)\]$*}]\s|\n)[\s*_(#>-]{0,6}(?:(?:oh|hmm|ah|but),? )?"
-    r"(?:wait|hold on|actually|on second thoughts?|correction|edit(?=:)|sorry|oops|scratch that|no(?=[,.:!]))\b"
-    r"|\b(?:I|we) (?:have )?made (?:an?|some) (?:\w{1,20} )?(?:error|mistake|slip)s?\b|\bI (?:misread|meant)\b"
-    r"|\b(?:that|this|which)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\b(?! (?:for|if|when)\b)",
+    r"(?:wait|hold on|actually|on (?:second thoughts?|re-?\w{1,12}|closer \w{1,12})|correction|edit(?=:)|sorry|oops"
+    rf"|(?:scratch|strike) that|no(?=[,.:!]))\b|{_ERROR}",
     re.IGNORECASE,
 )
-_SUPPOSING: Final = re.compile(r"\b(?:if|suppose|assum(?:e|ing)|whether|unless)\b[^.!?\n]{0,80}\Z", re.IGNORECASE)
+_SUPPOSING: Final = re.compile(
+    r"(?:\b(?:if|suppose|assum(?:e|ing)|whether|unless)\b|(?:\A|[.!?;,\n])\W{0,6}(?:(?:and|but),? )?"
+    r"(?:(?:for|when)(?: (?:all|any|every|an?))? (?:\$?[a-z](?![a-z])|odd|even|positive|negative)|in case \w{1,3}\b)"
+    r")[^.!?\n]{0,80}\Z|(?:\A|\n)\W{0,6}(?:case|interpretation|reading|scenario) \w{1,3}\b"
+    r"(?:(?!\b(?:total|altogether|sum|so|thus|hence|therefore|in all|final|adding)\b)[^\n]){0,90}\Z",
+    re.IGNORECASE,
+)
 _RIGHT: Final = re.compile(
     r"\b(?:it|this|that|answer|value|result|total) (?:should|must) (?:\w{4,9}ly |instead )?(?:be|have been) |\bI meant "
+    r"|\bactually,? it(?:'s| is) [$\d][^=\n.]{0,40}= ?(?=[$\d])"
     r"|\b(?:no|actually|sorry|correction)[,:]? (?:(?:it|this|that)(?:'s| is) )?"
     r"(?=(?:[$\d\\-]|\(?[A-Z]\)?\W)\S{0,80}(?:\s*\Z|\n|(?<=[.;!])\s|(?<=,) not))",
     re.IGNORECASE,

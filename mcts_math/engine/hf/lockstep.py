@@ -84,7 +84,8 @@ class Lockstep(JobEngine):
     ) -> None:
         self.model = model
         self._tokens = lru_cache(_PROMPTS)(model.codec.encode_prompt)
-        self._batch = Batch(model, limits or BatchLimits())
+        self._limits = limits or BatchLimits()
+        self._batch = Batch(model, self._limits)
         self._waiting: list[_Waiter] = []
         self._elsewhere = 0  # requests that counted services are busy with
         self._arrivals = 0
@@ -142,6 +143,7 @@ class Lockstep(JobEngine):
             except Exception as error:  # whatever it is, those who wait must hear of it
                 failure = f"the model broke down: {type(error).__name__}: {error}"
                 refused = {one.job: EngineError(failure) for one in waiting}
+                self._batch = Batch(self.model, self._limits)  # the broken one still holds their rows
             for one in waiting:
                 settle([one.future], refused.get(one.job))
 

@@ -56,6 +56,7 @@ class Style(NamedTuple):
 
 
 _write = io.StringIO.write
+_slice = str.__getitem__  # a class of its own may have another, and tell more than was asked for
 
 
 # To whom what is printed is told, and how many characters of it. One for all: more objects are more pages.
@@ -67,8 +68,8 @@ class _Capture(io.StringIO):
 
     def write(self, text: str, /) -> int:
         count = _write(self, text)
-        if _telling.left > 0 and text:
-            told = text[: _telling.left]
+        if _telling.left > 0 and count:
+            told = _slice(text, slice(_telling.left))
             _telling.left -= len(told)
             _telling.tell(told)
         if self.tell() > 4 * _KEPT_CHARS:

@@ -14,18 +14,16 @@ import mmap
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 
 from . import kernel, wire
 
 _MAX_FILES = 512  # of a cell, folders included
-_WAIT_S, _PAUSE_S = 1.0, 0.02  # for room that other cells have
 _SPARE_BYTES = 1 << 20
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
-_getcwd, _isdir, _join, _umask = os.getcwd, os.path.isdir, os.path.join, os.umask
-_map, _sleep, _now = mmap.mmap, time.sleep, time.monotonic
+_getcwd, _isdir, _join, _umask = kernel.getcwd, os.path.isdir, os.path.join, os.umask
+_map = mmap.mmap
 
 
 def settle() -> None:
@@ -124,37 +122,21 @@ class Kept:
     def put(self) -> None:
         """Puts what the cells before left into the current folder, as its owner may use it, and goes where they were.
 
-        Raises OSError (ENOSPC) where other cells of the question leave no room for a second.
+        Raises OSError (ENOSPC) where other cells of the question leave no room.
         """
         if not self._files:
             return
-        mask, end = _umask(0o022), _now() + _WAIT_S
-        while True:
-            try:
-                with self._spare:
-                    self._put()
-                break
-            except OSError as error:
-                if error.errno != errno.ENOSPC or _now() >= end:
-                    raise
-            self._take_back()  # else those that wait would keep each other waiting
-            _sleep(_PAUSE_S)
+        mask = _umask(0o022)
+        with self._spare:
+            for name, content in self._files:
+                if content is None:
+                    _mkdir(name)
+                    continue
+                with _open(name, "wb") as file:
+                    file.write(content)
         _umask(mask)
         if self._place:
             _chdir(self._place)
-
-    def _put(self) -> None:
-        for name, content in self._files:
-            if content is None:
-                _mkdir(name)
-                continue
-            with _open(name, "wb") as file:
-                file.write(content)
-
-    def _take_back(self) -> None:
-        for name, content in reversed(self._files):
-            with contextlib.suppress(FileNotFoundError):
-                (_rmdir if content is None else _unlink)(name)
 
     def take(self, folder: str) -> None:
         """Takes the files of a cell's folder into memory and leaves the folder empty.

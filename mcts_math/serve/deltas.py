@@ -32,7 +32,7 @@ def told(search: Search, tell: Callable[[], None]) -> Search:
 
 
 @dataclass(slots=True)
-class Follower:
+class Deltas:
     """What is new in a growing tree, as deltas of a streamed message: the steps of a chain, else now and then how
     far it is."""
 
