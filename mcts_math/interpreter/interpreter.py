@@ -121,9 +121,10 @@ class SandboxInterpreter:
                     async with session.gate.inside(tries):
                         result, rebuilt = await self._attempt(session, request, rank, tries)
                 except Preempted:
-                    if not tries.preempted:
+                    if not tries.num_preemptions:
                         await self._preempted.acquire()
-                        tries.preempted = True
+                    tries.num_preemptions += 1
+                    await asyncio.sleep(tries.pause_s)  # those that came before it may need seconds
                 except StateLost as lost:
                     if not session.released:
                         tries.note(lost)
@@ -132,7 +133,7 @@ class SandboxInterpreter:
                     return Observation(result.text, result.status, result.seconds, rebuilt)
         finally:
             session.gate.leave(tries)
-            if tries.preempted:
+            if tries.num_preemptions:
                 self._preempted.release()
         session.root.follow(request.history).child(request.cell).cut()
         return Observation(tries.last_text, CellStatus.KILLED)

@@ -22,7 +22,7 @@ from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
 
 MAX_LOSSES, MAX_DEATHS, MAX_FAILURES, MAX_REFUSALS = 2, 10, 10, 5
 _PATIENCE = 3  # deaths of its sandbox, or refusals of room, that a cell bears beside its siblings
-_REFUSED_PAUSE_S = 0.1
+_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 _NOT_REBUILT_TEXT = "KilledError: the cells before this one ran, and were stopped when they had to be run again."
 _REFUSED_TEXT = "KilledError: the machine had no room for another process, though the cell was tried again."
 _CROWDED_TEXT = (
@@ -41,7 +41,7 @@ class Tries:
         num_refusals: times that a state said that the machine is busy (whether it is, the next sandbox shows), or
             had no room for the files of its branch.
         sandbox: in which it was tried last, None where none could be had. Its question may have another meanwhile.
-        preempted: it was stopped for want of memory.
+        num_preemptions: times that it was stopped for want of memory.
         last: the last loss.
     """
 
@@ -50,7 +50,7 @@ class Tries:
     num_failures: int = 0
     num_refusals: int = 0
     sandbox: Sandbox | None = None
-    preempted: bool = False
+    num_preemptions: int = 0
     last: StateLost | None = None
 
     @property
@@ -84,7 +84,7 @@ class Tries:
     @property
     def pause_s(self) -> float:
         """Seconds to wait before the next try."""
-        return _REFUSED_PAUSE_S * self.num_refusals
+        return min(_PAUSE_S * (self.num_refusals + self.num_preemptions), _LONGEST_PAUSE_S)
 
     @property
     def last_text(self) -> str:
@@ -112,7 +112,7 @@ class Gate:
     async def inside(self, tries: Tries) -> AsyncIterator[None]:
         """Waits until a cell may run, and lets it."""
         # Who was preempted holds what others may wait for: it must not wait in turn.
-        while self._alone is not None and self._alone is not tries and not tries.preempted:
+        while self._alone is not None and self._alone is not tries and not tries.num_preemptions:
             await self._changed.wait()
         if tries.wants_to_be_alone:
             self._alone = tries

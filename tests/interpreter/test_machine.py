@@ -9,8 +9,10 @@ import os
 import resource
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ from mcts_math.interpreter import (
     tries,
 )
 from mcts_math.interpreter.levels import Isolation
+from mcts_math.interpreter.losses import Preempted
+from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.judge import Judge, JudgeLimits
 from mcts_math.requests import Cell, Execute, Observation
 from mcts_math.step import CellStatus
@@ -144,6 +148,25 @@ def test_a_cell_that_made_room_for_others_shows_what_it_would_have_shown() -> No
                 shown.append([seen.text for seen in await asyncio.gather(*asked)])
         assert shown[0] == shown[1]
         assert len(set(shown[0])) == 4
+
+    run(check())
+
+
+def test_a_cell_for_which_there_is_no_memory_is_not_tried_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it was run and stopped anew without a pause, as long as those before it ran."""
+    step, tried = Sandbox.step, []
+
+    async def refuse(self: Sandbox, *args: Any) -> Any:
+        tried.append(time.monotonic())
+        if len(tried) <= 5:
+            raise Preempted("memory ran short")
+        return await step(self, *args)
+
+    async def check() -> None:
+        async with SandboxInterpreter(LIMITS) as interpreter:
+            monkeypatch.setattr(Sandbox, "step", refuse)
+            assert (await show(interpreter, "7")).text == "7"
+        assert [later - earlier >= 0.1 * i for i, (earlier, later) in enumerate(pairwise(tried), 1)] == [True] * 5
 
     run(check())
 
@@ -310,7 +333,7 @@ def test_a_machine_that_refuses_a_cell_its_process_is_told(
     refuse: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once, the cell was KILLED: the state ended, its sandbox with it, and that was all that was seen."""
-    monkeypatch.setattr(tries, "_REFUSED_PAUSE_S", 0.01)
+    monkeypatch.setattr(tries, "_PAUSE_S", 0.01)
 
     async def check() -> None:
         level = await probe_by(refuse)
@@ -373,7 +396,7 @@ def test_a_state_that_can_not_fork_is_made_anew(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EPERM])
 def test_a_state_that_always_refuses_costs_its_own_branch_alone(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tries, "_REFUSED_PAUSE_S", 0.01)
+    monkeypatch.setattr(tries, "_PAUSE_S", 0.01)
     refusing = REFUSING.replace("{number}", str(number))
 
     async def check() -> None:
