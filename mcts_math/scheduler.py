@@ -18,7 +18,7 @@ from mcts_math.errors import EngineError, MctsMathError, RefusedError, RunBudget
 from mcts_math.requests import Adapt, Check, Evaluate, Execute, Generate, Meter, Reply, Request, Services, Spent, Verify
 from mcts_math.search.expansion import Search
 from mcts_math.tasks import Task
-from mcts_math.tree import Tree, new_tree
+from mcts_math.tree import RUN_TOKENS, Tree, new_tree
 
 T = TypeVar("T")
 MakeSearch: TypeAlias = Callable[[Tree], Search]
@@ -205,7 +205,7 @@ class Scheduler:
         try:
             requests = next(search)
             while True:
-                used_up = job.used_up or ("max_run_tokens" if self._is_spent else "")
+                used_up = job.used_up or (RUN_TOKENS if self._is_spent else "")
                 if used_up and any(isinstance(r, Adapt) or (isinstance(r, Generate) and not r.more) for r in requests):
                     job.tree.stopped = used_up
                     return

@@ -11,6 +11,8 @@ from mcts_math.step import Outcome, Step, Verdict
 from mcts_math.tasks import Task
 
 ROOT = 0
+RUN_TOKENS = "max_run_tokens"
+"""Why a tree was cut short: by the budget of a run, which a resumed one has anew."""
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ types="$(mktemp)"
 trap 'rm -f "$types"' EXIT
 "$PYTHON" -m mypy > "$types" & # beside the tests, of which many wait
 checking=$!
-# The tests of a file share engines that take long to start: they run in one process. Many wait: two processes a core are not too many.
+# The tests of a file share engines that take long to start: they run in one process. Two processes a core, since many wait.
 "$PYTHON" -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder "$@" && tests=0 || tests=$?
 wait $checking && typed=0 || typed=$?
 cat "$types"

@@ -23,7 +23,7 @@ from mcts_math.methods import Method
 from mcts_math.run.nodes import NO_VALUE, attempt_to_json, json_to_attempt, json_to_step, node_to_json, read_node
 from mcts_math.tasks import JsonObject, Task, is_ours
 from mcts_math.tasks.task import derived_id, given_id, result_columns, stated_task, user_columns
-from mcts_math.tree import Node, Tree, new_tree
+from mcts_math.tree import RUN_TOKENS, Node, Tree, new_tree
 
 ROOT_TAG: Final = "0"
 SOLUTIONS: Final = "solutions"
@@ -74,7 +74,7 @@ def error_of(record: Mapping[str, Any]) -> str:
 def is_open(record: Mapping[str, Any]) -> bool:
     """Whether a resumed run solves the question of a line again: its search broke down, or was cut by the budget of a
     run, which each run has anew."""
-    return bool(error_of(record)) or (is_ours(record) and record.get("stopped") == "max_run_tokens")
+    return bool(error_of(record)) or (is_ours(record) and record.get("stopped") == RUN_TOKENS)
 
 
 def verdict_of(record: Mapping[str, Any]) -> bool | None:
