@@ -222,12 +222,12 @@ OTHERS = (
 @pytest.mark.parametrize("opening", ["", "x\n", "```python\n"])
 def test_reading_takes_time_by_the_length_of_the_text_alone(opening: str) -> None:
     """Whatever two pieces of it are repeated."""
-    slow = []
-    for mark in MARKS:
-        for other in (*MARKS, *OTHERS):
-            pair = f"{mark}\n{other}\n"
-            begun = time.process_time()
-            readings(opening + pair * (12_000 // len(pair)), "add")
-            if time.process_time() - begun > 0.2:
-                slow.append(pair)
-    assert slow == []
+
+    def is_slow(pair: str) -> bool:
+        begun = time.process_time()
+        readings(opening + pair * (12_000 // len(pair)), "add")
+        return time.process_time() - begun > 0.2
+
+    pairs = [f"{mark}\n{other}\n" for mark in MARKS for other in (*MARKS, *OTHERS)]
+    # Three times in a row: Python's search for cycles of garbage may fall into one of them, with a heap of many tests.
+    assert [pair for pair in pairs if all(is_slow(pair) for _ in range(3))] == []
