@@ -45,7 +45,7 @@ _CAPITALS: Final = re.compile(r"\(?[A-Z]{1,9}\)?(?:\s*(?:,\s*and|,\s*or|,|and|or
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
-_CHOICES: Final = re.compile(r"(?:or|and|[/&,])?\s{0,3}(?:\([A-Z]\)|[A-Z](?:[.):]|$))")  # more than one
+_CHOICES: Final = re.compile(r"(?:or|and|[/&,])?\s{0,3}(?:\([A-Z]\)|[A-Z](?:[.):]|(?<!I)$))")  # more than one
 _PART: Final = re.compile(
     r"(?:^|[ ,;]+)\(?(?:part )?([a-hA-H]|[iv]{1,3}|\d)"
     r"(?:\)(?: |$)|[.:](?: |(?=[A-Z](?!\d)|[a-z]{2}))|(?<=\d)(?=[A-Z](?:[ ,;]+\d|$)))"

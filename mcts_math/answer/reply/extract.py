@@ -12,6 +12,7 @@ from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
 from mcts_math.answer.reply.marks import NOTHING, SUPPOSED, clean, last_mark
 from mcts_math.answer.reply.sentences import ADMITTED, is_supposed, set_right, taken_back
+from mcts_math.answer.text.normalise import without_entities
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
@@ -100,7 +101,7 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
         text: a reply.
         cut: it was cut at a limit, so that only what is marked is an answer, and not what it ends with.
     """
-    reply = _without_thoughts(text)
+    reply = _without_thoughts(without_entities(text))
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
     goes_on = len(head) < len(reply) and (_marked(head) or _TRANSCRIPT.match(reply) is None)
     return (_answer(head, cut) if goes_on else None) or _answer(reply, cut) or None

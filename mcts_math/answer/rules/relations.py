@@ -27,6 +27,9 @@ _MAX_SIDES: Final = 8
 def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decision:
     """An equation or condition against another one, or against what it may state."""
     if isinstance(other, Relation):
+        for option, said in ((relation, other), (other, relation)):
+            if _is_option(option) and not _is_option(said):  # (B) x > 5
+                return compare(option.items[1], said, policy)
         return _compare_both(relation, other, policy)
     letter = Text(other.name) if isinstance(other, (Sym, tree.Const)) else other
     label = relation.items[0]
@@ -53,6 +56,11 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
     if policy.equation_value and _holds_always(relation):
         return Decision(compare(relation.items[-1], other, policy).equal, "what a chain of equal values ends with")
     return Decision(False, "an equation against something else")
+
+
+def _is_option(relation: Relation) -> bool:
+    label = relation.items[0]
+    return isinstance(label, Text) and label.choice
 
 
 def _holds_always(relation: Relation) -> bool:

@@ -31,7 +31,8 @@ _MEANINGS: Final = names(
     r"€ \euro  £ \pounds  ¥ \yen  ₹ \rupee  π \pi  α \alpha  β \beta  γ \gamma  δ \delta  ε \epsilon  ζ \zeta  η \eta  "
     r"θ \theta  κ \kappa  λ \lambda  μ \mu  ν \nu  ξ \xi  ρ \rho  σ \sigma  τ \tau  φϕ \phi  χ \chi  ψ \psi  ω \omega  "
     r"Δ \Delta  Ω \Omega  Θ \Theta  Λ \Lambda  Φ \Phi  Ψ \Psi  Γ \Gamma  ∘ \circ  ∴ \therefore  ⇒⟹ \implies  ⇔↔⟺ \iff  "
-    r"¬ \neg  ⋯ \cdots  ≅ \cong  ∼ \sim  ∀ \forall  ∃ \exists  ∂ \partial  ∎■ \blacksquare  ✓✔ \checkmark"
+    r"¬ \neg  ⋯ \cdots  ≅ \cong  ∼ \sim  ∀ \forall  ∃ \exists  ∂ \partial  ∎■ \blacksquare  ✓✔ \checkmark  "
+    r"ħ \hbar  ‰ /1000"
 )
 _SYMBOLS: Final = str.maketrans(
     {

@@ -97,6 +97,9 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          lambda m: f"{_FIELDS[m[1] or m[2] or 'grad']} ="),  # a label
         (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
         ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+        (" _", rf"(\\(?:{'|'.join(GREEK)})|(?<![A-Za-z\\])[A-Za-z]) _", r"\1_"),
+        ("10", r"(?<=\d)(?<!\b0) ?[xX] ?(?=10 ?(?:\^|\*\*))", r" \\times "),
+        ("o", r"(?<=\d) ?\^ ?(?:o(?![a-z])|\{ ?o ?\}|\{ ?\\(?:text|mathrm) ?\{ ?o ?\} ?\})", r"^\\circ "),
         # commands that lost their backslash, have other names, or say nothing
         ("{", r"(?<![A-Za-z\\])(?:[dt]?(frac(?= ?\{))|(sqrt(?= ?(?:\[\d\] ?)?\{)))", r"\\\1\2"),
         ("d", r"(?<![A-Za-z\\])(d[r-z])(?=d[r-z](?![a-z]))", r"\1 "),  # dx dy
@@ -153,7 +156,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         ("(", r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         ("const", r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
         (r"\equiv", r"(?<![A-Za-z\\])([fghP](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
-        ("\\", r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
+        ("\\", r"^(?:[a-zA-Z] ?: ?([a-z]) ?\\to|(?:[a-zA-Z] ?: ?)?([a-z]) ?\\mapsto)(?![a-z])", r"f(\1\2) ="),
         # numbers of combinations and permutations
         ("_", r"([ACP]_ ?\{?\d+\}? ?\^ ?\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
         ("_", r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),

@@ -117,7 +117,7 @@ MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]]
         (" x ", r"(?<=\d) x (?=\d[\d.,]*(?![\d.,]| ?(?:\\text ?\{ ?)?[A-Za-z]{2}))", r" \\times "),
         ("base", r"^(\d[\dA-F]*|[A-F][\dA-F]+) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$", r"\1_{\2}"),
         ("_", r"(?<![\w\\])(?:\\(?:text|mathrm) ?\{ ?)?([A-F][\dA-F]{1,15})(?: ?\})? ?_ ?\{?16\}?(?!\d)", r"0x\1"),
-        ("(", r"^(-?[\d.,/]*\d) ?\(([a-z -]+)\)$", _said_twice),
+        ("(", r"^(-?[\d.,/]*\d) ?(?:\\text ?\{ ?)?\(([a-z -]+)\)(?: ?\})?$", _said_twice),
         (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
         ("#", r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
         ("angle", r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),
