@@ -16,9 +16,9 @@ from mcts_math.engine.openai.replies import checked, parse_usage, reading
 from mcts_math.engine.openai.server import find_card
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
+from mcts_math.values.families import GenrmOptions
 from mcts_math.values.rewards import Scores
 from mcts_math.values.servers import post_solution
-from mcts_math.values.spec import GenrmOptions
 
 _PLACES: Final = re.compile(r"\{question\}|\{solution\}")  # filled at once: a question may hold "{solution}"
 

@@ -16,10 +16,10 @@ from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.hf.model import choose_device, choose_dtype, load_weights, place, sees_later_tokens
 from mcts_math.errors import CheckpointError, EngineError
 from mcts_math.values.batches import Batches
+from mcts_math.values.families import ModelOptions
 from mcts_math.values.heads import Head, make_word_head, read_score_head, read_value_head
 from mcts_math.values.layouts import Encoded, Layout
 from mcts_math.values.rewards import Scores
-from mcts_math.values.spec import ModelOptions
 
 _NUM_LABELS: Final = {"labels": 2, "logit": 1}
 _MOST: Final = 256  # solutions that are encoded and scored before the first of them is answered
