@@ -20,8 +20,17 @@ from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.examples import EXAMPLES, Example, Solution, choose, format_of, solutions_of, to_example
-from mcts_math.train.preference import Pair, pairs_of
+from mcts_math.train.examples import (
+    EXAMPLES,
+    Example,
+    Pair,
+    Solution,
+    choose,
+    format_of,
+    pairs_of,
+    solutions_of,
+    to_example,
+)
 from mcts_math.tree import Tree
 
 _DATASET_MARK = "state.json"  # stands in every folder that `datasets` saved

@@ -27,8 +27,7 @@ from mcts_math.search.revision import INCORRECT
 from mcts_math.step import Verdict
 from mcts_math.tasks import Task
 from mcts_math.tasks.task import marked_answer
-from mcts_math.train.examples import StoredPrompt
-from mcts_math.train.reading import Lines, showing
+from mcts_math.train.examples import Lines, StoredPrompt, showing
 from mcts_math.tree import Attempt, Tree
 
 _CALCULATOR: Final = re.compile(r"<<[^<>]*>>")  # GSM8K's notes between the lines

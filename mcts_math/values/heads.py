@@ -65,12 +65,9 @@ def _read_tensors(folder: Path, prefix: str) -> dict[str, Tensor]:
     found, tensors = find_weights(folder, prefix), dict[str, Tensor]()
     pickled = folder / WEIGHT_FILES[1]
     for file in set(found.values()) or {pickled} & {*folder.iterdir()}:
-
-        def is_wanted(name: str, file: Path = file) -> bool:
-            return name.startswith(prefix) and found.get(name, file) == file
-
-        tensors |= {name: tensor for name, tensor in read_tensors(file, is_wanted).items() if is_wanted(name)}
-    return tensors
+        there = read_tensors(file, lambda name: name.startswith(prefix))
+        tensors |= {name: tensor for name, tensor in there.items() if found.get(name, file) == file}
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _get(tensors: dict[str, Tensor], name: str, folder: Path) -> Tensor:

@@ -14,8 +14,7 @@ from tiny_models import character_tokenizer
 from transformers import AutoModelForCausalLM
 
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.engine.hf.optune.artifact import describe_rule
-from mcts_math.engine.hf.optune.changes import WeightChanges
+from mcts_math.engine.hf.optune.changes import WeightChanges, describe_rule
 from mcts_math.engine.hf.optune.rule import UpdateRule
 from mcts_math.engine.hf.optune.sites import find_sites, measure, shapes_of
 from mcts_math.engine.hf.parts import save_parts

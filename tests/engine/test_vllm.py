@@ -78,16 +78,16 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
 def test_what_concerns_one_request_is_told_apart() -> None:
     from vllm.exceptions import VLLMValidationError
 
-    from mcts_math.engine.vllm.engine import VLLMThread
+    from mcts_math.engine.vllm.engine import VLLMEngine
 
-    thread = object.__new__(VLLMThread)
+    engine = object.__new__(VLLMEngine)
     for error, of_the_request in ((ValueError("no"), True), (VLLMValidationError("no"), True), (KeyError("no"), False)):
 
         async def work(error: Exception = error) -> None:
             raise error
 
         with pytest.raises(EngineError) as caught:
-            asyncio.run(thread._translate(work))
+            asyncio.run(engine._translate(work))
         assert isinstance(caught.value, RefusedError) == of_the_request
 
 

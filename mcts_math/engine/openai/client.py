@@ -86,9 +86,12 @@ class Client:
         """A POST; may be awaited on any loop. Raises EngineError, and ServerRefusedError where the server said no."""
         return await self._thread.run(lambda: self._send("POST", path, body))
 
-    def post_now(self, path: str, body: dict[str, Any]) -> Any:
-        """A POST that blocks. Raises as `post`."""
-        return self._thread.call(lambda: self._send("POST", path, body))
+    def try_out(self, path: str, body: dict[str, Any], doubt: str = "") -> Any:
+        """A POST that blocks. Raises EngineError, which ends with a `doubt` where the server said no."""
+        try:
+            return self._thread.call(lambda: self._send("POST", path, body))
+        except ServerRefusedError as error:
+            raise EngineError(f"{self._url(path)} refuses a first request: {error}. {doubt}") from error
 
     async def once(self, key: str, work: Work[T]) -> T:
         """What `work` returns or raises. Of several calls with one key, the first one's work is done for all; where it
