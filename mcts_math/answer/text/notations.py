@@ -97,7 +97,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          lambda m: f"{_FIELDS[m[1] or m[2] or 'grad']} ="),  # a label
         (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
         ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
-        (" _", rf"(\\(?:{'|'.join(GREEK)})|(?<![A-Za-z\\])[A-Za-z]) _", r"\1_"),
+        (" _", r"(\\[A-Za-z]+|(?<![A-Za-z\\])[A-Za-z]) _", r"\1_"),
         ("10", r"(?<=\d)(?<!\b0) ?[xX] ?(?=10 ?(?:\^|\*\*))", r" \\times "),
         ("o", r"(?<=\d) ?\^ ?(?:o(?![a-z])|\{ ?o ?\}|\{ ?\\(?:text|mathrm) ?\{ ?o ?\} ?\})", r"^\\circ "),
         # commands that lost their backslash, have other names, or say nothing
