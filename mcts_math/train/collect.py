@@ -181,9 +181,7 @@ def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dat
                 raise RecordError(f"{path} would be written over {other}. Choose another output.")
     folder = None if dataset is None else Path(dataset)
     if folder is not None and folder.exists() and not (folder / _DATASET_MARK).is_file():
-        raise RecordError(
-            f"--dataset {folder} exists and is no saved dataset. Choose a folder that does not exist yet."
-        )
+        raise RecordError(f"--dataset {folder} exists and is no saved dataset. Choose a new folder.")
 
 
 def _read_trees(
@@ -215,7 +213,7 @@ def _has_qs(record: JsonObject, where: str) -> bool:
     lacking = [(tag, key) for tag, node in nodes.items() for key in ("q_value", "visit_count") if key not in node]
     if 0 < len(lacking) < 2 * len(nodes):
         raise RecordError(
-            f"{where}: node {lacking[0][0]!r} has no {lacking[0][1]}. The tree is not whole; search again."
+            f"{where}: node {lacking[0][0]!r} has no {lacking[0][1]}: the tree is not whole. Search again."
         )
     return not lacking
 
@@ -225,8 +223,7 @@ def _take_values(tree: Tree, where: str) -> None:
     scored = [node for node in tree.nodes[1:] if node.value is not None]
     if len(tree.nodes) > 1 and not scored:
         raise RecordError(
-            f"{where}: no step has a q_value or a value. Training examples come from trees of mode: mcts (with "
-            "is_sampling: true), or of another search with values."
+            f"{where}: no step has a q_value or a value. Search with mode: mcts and is_sampling: true, or with values."
         )
     for node in scored:
         assert node.value is not None

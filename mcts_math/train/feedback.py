@@ -125,8 +125,8 @@ def gold_solution(task: Task, form: StepFormat, where: str) -> str:
     given = task.record.get("solution")
     if not isinstance(given, str) or not given.strip():
         raise RecordError(
-            f"{where}: the question {task.id!r} has no gold solution. Give each record its worked solution under the "
-            "key `solution`, or use --own_solutions, which takes the model's own right attempts."
+            f"{where}: the question {task.id!r} has no gold solution. Give each record one under the key `solution`, "
+            "or use --own_solutions, which takes the model's own right attempts."
         )
     text = given.strip().replace("\r\n", "\n")
     if task.is_code:

@@ -195,7 +195,7 @@ def add_adapters(policy: Any, kind: str, arguments: Mapping[str, Any], key: str)
         if weight is not None and uses[id(weight)] > 1:
             raise ConfigError(
                 f"{key}: {name.rpartition('.')[2]} shares its weight with another layer (tie_word_embeddings), which "
-                "merged adapters would change too. Leave it out of target_modules."
+                "merging would change too. Leave it out of target_modules."
             )
     return adapted
 

@@ -205,10 +205,8 @@ def _layout(options: PrmOptions | OrmOptions, checkpoint: Checkpoint) -> Layout:
     except CheckpointError as error:
         raise CheckpointError(f"{options.model}: {error}") from error
     if options.base_url is not None and layout.head not in _SERVED:
-        raise ConfigError(
-            f"{_KEY}: vLLM has no endpoint for layout {name}. Leave base_url out, or put a server of your own "
-            "before the model and set value: scorer (docs/values.md)."
-        )
+        remedy = "Leave base_url out, or put value: scorer before the model (docs/values.md)."
+        raise ConfigError(f"{_KEY}: vLLM has no endpoint for layout {name}. {remedy}")
     return layout
 
 
@@ -219,10 +217,8 @@ def _guess_layout(options: ModelOptions, folder: Path) -> str:
     architecture = checkpoints.architecture_of(checkpoints.read_config(folder)) or "model of no name"
     if architecture.endswith(_CLASSIFIERS):
         return "qwen"
-    raise ConfigError(
-        f"{_KEY}: {options.model} ({architecture}) does not tell how it reads steps. Set layout to qwen, skywork, "
-        "shepherd or rlhflow."
-    )
+    told = "does not tell how it reads steps. Set layout to qwen, skywork, shepherd or rlhflow."
+    raise ConfigError(f"{_KEY}: {options.model} ({architecture}) {told}")
 
 
 def _connect(options: ServerOptions, connect: Callable[[Client], Scorer]) -> Scorer:

@@ -38,9 +38,8 @@ def read_score_head(folder: Path, num_labels: int) -> Head:
     layers = [(_get(tensors, f"{name}.weight", folder), tensors.get(f"{name}.bias")) for name in names]
     found = layers[-1][0].shape[0]
     if found != num_labels:
-        raise CheckpointError(
-            f"the layer {names[-1]} of {folder} has {found} labels, not {num_labels}; set another layout in value_args"
-        )
+        told = f"has {found} labels, not {num_labels}; set another layout in value_args"
+        raise CheckpointError(f"the layer {names[-1]} of {folder} {told}")
     return Head(layers, 1 if num_labels == 2 else None)
 
 
@@ -73,8 +72,7 @@ def _read_tensors(folder: Path, prefix: str) -> dict[str, Tensor]:
 def _get(tensors: dict[str, Tensor], name: str, folder: Path) -> Tensor:
     if name not in tensors:
         raise CheckpointError(
-            f"{folder} has no weights {name!r}, which its layout needs. Is it a reward model? Set another layout in "
-            "value_args"
+            f"{folder} has no weights {name!r}; set another layout in value_args, if it is a reward model"
         )
     return tensors[name]
 

@@ -79,10 +79,8 @@ class LocalScorer:
         try:
             output = self._backbone(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
         except torch.OutOfMemoryError as error:
-            raise EngineError(
-                f"the reward model has no memory for {ids.numel()} tokens at a time; lower max_batch_tokens in "
-                f"value_args, or choose another device or dtype ({error})"
-            ) from error
+            remedy = f"lower max_batch_tokens in value_args, or choose another device or dtype ({error})"
+            raise EngineError(f"the reward model has no memory for {ids.numel()} tokens at a time; {remedy}") from error
         rows = torch.tensor([row for row, one in enumerate(batch) for _ in one.places])
         places = torch.tensor([place for one in batch for place in one.places])
         scores: Tensor = self._head(output.last_hidden_state[rows.to(device), places.to(device)])

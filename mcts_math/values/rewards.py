@@ -152,9 +152,7 @@ def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[
         raise EngineError(f"{source} gave {len(scores)} scores for {num_steps} steps; it must give one for each")
     for score in scores:
         if math.isnan(score):
-            raise RefusedError(
-                f"{source} gave a score that is no number (NaN); a model in half precision may need dtype: float32"
-            )
+            raise RefusedError(f"{source} gave NaN for a score; a model in half precision may need dtype: float32")
         if not 0 <= score <= 1:
             raise EngineError(f"{source} gave the score {score!r}; scores are probabilities in [0, 1]")
     return tuple(scores)

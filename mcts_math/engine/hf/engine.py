@@ -136,10 +136,8 @@ class HFEngine(JobEngine):
     async def generate(self, request: Generate) -> Generation:
         reply = await super().generate(request)
         if request.adapter and not all(math.isfinite(sample.logprob) for sample in reply.samples):
-            raise FloatingPointError(
-                f"what {request.adapter!r} has learnt makes the model overflow; lower adapter_lr, or use dtype "
-                "bfloat16 or float32"
-            )
+            remedy = "lower adapter_lr, or use dtype bfloat16 or float32"
+            raise FloatingPointError(f"what {request.adapter!r} has learnt makes the model overflow; {remedy}")
         return reply
 
     async def adapt(self, request: Adapt) -> Adaptation:

@@ -117,8 +117,7 @@ class CausalModel:
         planned = DynamicCache(config=self.raw.config).layers
         if others := {type(layer).__name__ for layer in planned} - _KEPT:
             raise CheckpointError(
-                f"{name} keeps other things than keys and values ({', '.join(sorted(others))}), such as a recurrent "
-                "state, which this engine can't share among samples; use engine: vllm"
+                f"{name} keeps other things than keys and values ({', '.join(sorted(others))}); use engine: vllm"
             )
         if prefix and any(layer.is_sliding for layer in planned):
             raise CheckpointError(f"tuned_dir: {name} slides its window, which a prefix would fall out of")
@@ -127,8 +126,7 @@ class CausalModel:
             lambda ids: self.raw(input_ids=ids).logits, self.device
         ):
             raise CheckpointError(
-                f"{name} reads texts in both directions, so it can't write one token after another; if it was trained "
-                "to, set is_decoder to true in its config.json"
+                f"{name} reads texts in both directions, so it can't write; if it can, set is_decoder in config.json"
             )
         self.raw(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
@@ -231,6 +229,6 @@ def load_weights(
     # transformers only warns about weights that it did not find, and makes them up.
     if missing := sorted(info["missing_keys"]):
         raise CheckpointError(
-            f"{folder} lacks {len(missing)} of the weights of {type(model).__name__}, {missing[0]} among them"
+            f"{folder} lacks weights of {type(model).__name__} ({len(missing)}, such as {missing[0]})"
         )
     return model

@@ -66,8 +66,7 @@ class WeightChanges:
             return output
         if inputs.ndim != 3 or len(inputs) != self._num_rows:
             raise EngineError(
-                f"{name} gets inputs of shape {list(inputs.shape)}, not [rows, tokens, width]: samples with different "
-                "changes can't share it. Train a rule on other targets."
+                f"targets: {name} gets inputs {list(inputs.shape)}, which rows can't share; train a rule on other ones"
             )
         for rows, changes in self._active:
             if name in changes:
@@ -117,14 +116,11 @@ def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
     sites = {name: modules[name] for name in layers if name in modules}
     if type(model).__name__ != base.architecture or len(sites) < len(layers) or shapes_of(sites) != layers:
         raise CheckpointError(
-            f"{folder} was trained for a {base.architecture} with other layers than this {type(model).__name__}; "
-            "give the model_dir that it was trained on"
+            f"{folder} was trained for a {base.architecture} with other layers than this {type(model).__name__} has; "
+            f"give the model_dir that it was trained on ({base.name})"
         )
     if base_fingerprint(sites) != base.fingerprint:
-        raise CheckpointError(
-            f"{folder} was trained for another base model: the weights of {next(iter(sites))} differ; give the "
-            f"model_dir that it was trained on ({base.name})"
-        )
+        raise CheckpointError(f"{folder} was trained for another base model; give the model_dir of then ({base.name})")
     rule = UpdateRule(layers, settings.rank)
     load_parts(folder, RULE, rule)
     return rule.requires_grad_(False).eval().to(model.device), sites
