@@ -106,7 +106,7 @@ def choose(problem: dict[str, Any]) -> Chosen:
     Raises:
         Verdict: none is.
     """
-    prompt, roots = problem["prompt"], {path["root"] for path in problem["entries"]}
+    roots = {path["root"] for path in problem["entries"]}
     fault, other = "", None
     for reading in problem["readings"]:
         try:
