@@ -50,7 +50,7 @@ _READABLE = frozenset(
     f"__{name}__"
     for name in (
         *("wrapped", "members", "cause", "notes", "self", "func"),
-        *("name", "qualname", "annotations", "code", "defaults", "kwdefaults"),
+        *("name", "qualname", "annotations", "code", "defaults", "kwdefaults", "match_args"),
     )
 )
 """What may be asked of an object of the other side beside its public names."""
