@@ -22,9 +22,9 @@ class ReactOptions(Settings):
 
 
 def react(tree: Tree, expansion: Expansion, options: ReactOptions) -> Search:
-    """Grows one chain until a step ends it, at the latest by a step deeper than `max_depth`."""
+    """Grows one chain until a step ends it, by `max_depth` steps at most: step-level beam search of width one."""
     node = tree.root
-    while not node.terminal:
+    while not node.terminal and node.depth < expansion.max_depth:
         generation = yield from ask_samples(expansion.generate(tree, node, 1))
         if generation.too_long:
             tree.stopped, node.value = CONTEXT_LENGTH, options.negative_reward
