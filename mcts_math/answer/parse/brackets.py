@@ -7,9 +7,9 @@ from typing import Final
 
 from mcts_math.answer.parse.cursor import CELL, LOGIC, PRODUCT, Cursor
 from mcts_math.answer.parse.tokens import UnreadableError
+from mcts_math.answer.text.vocabulary import COMPLEX
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import EMPTY_SET, ONE, Group, Node, Relation, SetOp, Sym
-from mcts_math.answer.values.roles import COMPLEX
 from mcts_math.answer.values.shapes import integers
 
 _MATRICES: Final = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array"})

@@ -32,7 +32,7 @@ from mcts_math.answer.text.vocabulary import names
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.measures import is_measure
 from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Ratio, Relation, SetOp, Sum, Sym, joined
-from mcts_math.answer.values.propositions import is_proposition
+from mcts_math.answer.values.shapes import is_proposition
 from mcts_math.answer.values.show import show
 
 _RELATIONS: Final = names("= != < <= > >= ~ in notin parallel perp")

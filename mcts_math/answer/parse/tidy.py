@@ -18,8 +18,7 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import as_tuple, length, matrix_value, power_of_interval, scaled, transposed_list
 from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
-from mcts_math.answer.values.propositions import CONNECTIVES
-from mcts_math.answer.values.shapes import assignments, is_family, named_point
+from mcts_math.answer.values.shapes import CONNECTIVES, assignments, is_family, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))

@@ -7,12 +7,11 @@ from typing import Final
 
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.text.things import rejects, same_things
-from mcts_math.answer.text.vocabulary import meanings
+from mcts_math.answer.text.vocabulary import ADDED, COORDINATES, VARIABLES, meanings
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
-from mcts_math.answer.values.roles import ADDED, COORDINATES, VARIABLES
 from mcts_math.answer.values.shapes import letters, letters_of
 
 _FUNCTIONS: Final = "fghFGH"

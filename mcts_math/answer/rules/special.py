@@ -11,17 +11,16 @@ from mcts_math.answer.rules.collections import same_items
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.real_sets import EVERYWHERE, Cell, RealSet, cells, real_set, variable
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.text.vocabulary import COUNTERS, INTEGERS, PARAMETERS, UNKNOWNS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.matrices import as_tuple
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
-from mcts_math.answer.values.points import point
+from mcts_math.answer.values.points import point, rank, same_flat
 from mcts_math.answer.values.polynomials import linear_function
-from mcts_math.answer.values.roles import COUNTERS, INTEGERS, PARAMETERS, UNKNOWNS
 from mcts_math.answer.values.shapes import assignments, is_congruence, is_family, over_integers
-from mcts_math.answer.values.spans import rank, same_flat
 from mcts_math.answer.verdict import Policy
 
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
