@@ -8,8 +8,7 @@ from itertools import islice
 from typing import Final
 
 from mcts_math.answer.parse.brackets import brackets
-from mcts_math.answer.parse.cursor import POWER, PRODUCT, SIGN, SUM, Cursor
-from mcts_math.answer.parse.tokens import Token, UnreadableError
+from mcts_math.answer.parse.tokens import POWER, PRODUCT, SIGN, SUM, Cursor, Token, UnreadableError
 from mcts_math.answer.text.vocabulary import CIRCULAR, DEPENDENT
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.evaluate import UndefinedError

@@ -10,7 +10,9 @@ from typing import Final
 
 from mcts_math.answer.parse.applied import argument
 from mcts_math.answer.parse.brackets import bar_power
-from mcts_math.answer.parse.cursor import (
+from mcts_math.answer.parse.dots import multiplied, summed
+from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
+from mcts_math.answer.parse.tokens import (
     BOTH,
     IMPLIES,
     LOGIC,
@@ -23,10 +25,9 @@ from mcts_math.answer.parse.cursor import (
     UNION,
     UNIT,
     Cursor,
+    Token,
+    UnreadableError,
 )
-from mcts_math.answer.parse.dots import multiplied, summed
-from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
-from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.units import PERCENT
 from mcts_math.answer.text.vocabulary import names
 from mcts_math.answer.values import nodes as tree

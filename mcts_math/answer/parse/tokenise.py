@@ -8,7 +8,7 @@ from typing import Final
 from mcts_math.answer.parse.letters import scan_known, scan_letters, scan_operator_word
 from mcts_math.answer.parse.numbers import scan_form, scan_number
 from mcts_math.answer.parse.tokens import Scanner, Token, UnreadableError
-from mcts_math.answer.text.braces import matching
+from mcts_math.answer.text.alphabet import matching
 from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import CONSTANTS, CONSTRUCTORS, FUNCTIONS, meanings, names
 

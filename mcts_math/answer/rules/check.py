@@ -149,7 +149,8 @@ def _judge_once(gold: str, pred: str, policy: Policy) -> _Outcome:
         return _Outcome(Status.DIFFERENT, "different figures", first, second)
     if conflict(gold, pred):
         return _Outcome(Status.DIFFERENT, "what joins the words", first, second)
-    if first.beside and second.beside and not _same_remark(first.beside, second.beside, policy):
+    remarks = first.beside, second.beside
+    if all(remarks) and not same_remark(*remarks) and _judge_one(*remarks, policy).status is not Status.EQUAL:
         return _Outcome(Status.DIFFERENT, "what is said beside yes or no", first, second)
     if first.node is None or second.node is None:
         if same_formula(gold, pred) or "".join(first.text.split()) == "".join(second.text.split()) != "":
@@ -176,10 +177,6 @@ def _judge_once(gold: str, pred: str, policy: Policy) -> _Outcome:
     except RecursionError:
         return _Outcome(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
     return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
-
-
-def _same_remark(left: str, right: str, policy: Policy) -> bool:
-    return same_remark(left, right) or _judge_one(left, right, policy).status is Status.EQUAL
 
 
 def _same_phrase(first: Reading, second: Reading, policy: Policy) -> bool:

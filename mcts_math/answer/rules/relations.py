@@ -51,8 +51,6 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
         return Decision(decision.equal, f"value of the equation: {decision.reason}")
     if policy.equation_value and relation.ops[0] not in ("=", "~"):
         return compare_sets(relation, other, policy)
-    if named is not None and mine is not None:
-        return compare_assignments(mine, named, policy)
     if policy.equation_value and _holds_always(relation):
         return Decision(compare(relation.items[-1], other, policy).equal, "what a chain of equal values ends with")
     return Decision(False, "an equation against something else")

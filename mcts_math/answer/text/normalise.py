@@ -9,8 +9,7 @@ import html
 import re
 from typing import Final
 
-from mcts_math.answer.text.alphabet import plain_alphabet
-from mcts_math.answer.text.braces import balanced, matching
+from mcts_math.answer.text.alphabet import balanced, matching, plain_alphabet
 from mcts_math.answer.text.notations import printed, rewrite, rewrite_spaced
 from mcts_math.answer.text.units import UNITS
 

@@ -88,10 +88,6 @@ def _dot(match: re.Match[str]) -> str:
     return f"({'+'.join(products)})" if len(first) == len(second) else match[0]
 
 
-def _derivative(match: re.Match[str]) -> str:
-    return f"{match[2]}{chr(39) * int(match[1] or 1)} ="
-
-
 def _combination(upper: str, kind: str, lower: str) -> str:
     if kind == "C":
         return rf"\binom{{{upper}}}{{{lower}}}"
@@ -176,7 +172,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          r"(?![A-Za-z])", r"\\frac{\1\2 \3}{\1 \4}"),
         # derivatives, functions and sequences as labels
         (r"\frac", rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
-         _derivative),
+         lambda m: f"{m[2]}{chr(39) * int(m[1] or 1)} ="),
         ("[", r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
          _fraction),
         (r"\sim", r"^[A-Z] ?\\sim ?(?=\\?[A-Za-z])", ""),

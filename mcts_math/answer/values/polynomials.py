@@ -39,8 +39,8 @@ class _Quotient:
     below: Polynomial = _ONE
 
     def __add__(self, other: _Quotient) -> _Quotient:
-        above = _plus(_times(self.above, other.below), _times(other.above, self.below))
-        return _Quotient(above, _times(self.below, other.below))
+        terms = zip_longest(_times(self.above, other.below), _times(other.above, self.below), fillvalue=Fraction(0))
+        return _Quotient(_trimmed(tuple(a + b for a, b in terms)), _times(self.below, other.below))
 
     def __mul__(self, other: _Quotient) -> _Quotient:
         return _Quotient(_times(self.above, other.above), _times(self.below, other.below))
@@ -129,10 +129,6 @@ def _trimmed(polynomial: Polynomial) -> Polynomial:
     while length and not polynomial[length - 1]:
         length -= 1
     return polynomial[:length]
-
-
-def _plus(left: Polynomial, right: Polynomial) -> Polynomial:
-    return _trimmed(tuple(a + b for a, b in zip_longest(left, right, fillvalue=Fraction(0))))
 
 
 def _times(left: Polynomial, right: Polynomial) -> Polynomial:
