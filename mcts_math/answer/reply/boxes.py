@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from mcts_math.answer.reply.sentences import is_aside
-from mcts_math.answer.text.braces import closing_braces
+from mcts_math.answer.text.alphabet import closing_braces
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.vocabulary import MARKS
 

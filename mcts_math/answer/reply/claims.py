@@ -6,8 +6,7 @@ import itertools
 import re
 from typing import Final
 
-from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE, with_unit
-from mcts_math.answer.reply.equations import right_side
+from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE, right_side, with_unit
 from mcts_math.answer.text.units import MEASURED
 from mcts_math.answer.text.vocabulary import NUMBER_WORDS
 

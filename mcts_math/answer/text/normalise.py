@@ -9,10 +9,8 @@ import html
 import re
 from typing import Final
 
-from mcts_math.answer.text.alphabet import plain_alphabet
-from mcts_math.answer.text.braces import balanced, matching
-from mcts_math.answer.text.notations import rewrite, rewrite_spaced
-from mcts_math.answer.text.programs import printed
+from mcts_math.answer.text.alphabet import balanced, matching, plain_alphabet
+from mcts_math.answer.text.notations import printed, rewrite, rewrite_spaced
 from mcts_math.answer.text.units import UNITS
 
 MAX_LENGTH: Final = 50_000  # longer answers are compared as text only

@@ -74,11 +74,6 @@ def _day(day: str, month: str, year: str | None) -> Node | None:
     return Text(f"{named[0]} {int(day)}" + (f" {year}" if year else "")) if named else None
 
 
-def _year(match: re.Match[str]) -> Node:
-    before = (match.group(2) or "").upper().startswith("B")
-    return Text(f"{match.group(1)} BC") if before else Num(Fraction(int(match.group(1))))
-
-
 def _ordinal(match: re.Match[str]) -> Node | None:
     tens, value = NUMBER_WORDS.get((match.group(1) or "zero").lower(), 1), ORDINALS.get(match.group(2).lower())
     return None if value is None or tens % 10 or (tens and value > 9) else Num(Fraction(tens + value))
@@ -91,7 +86,8 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None
         (r"(?i)(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))", _time),
         (r"(?i)noon|midnight", lambda m: Time(0, _HALVES[m[0].lower()])),
         (r"(?i)(half|quarter) (past|to) (\w{3,6}|\d{1,2})", _told_time),
-        (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?", _year),
+        (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?",
+         lambda m: Text(f"{m[1]} BC") if (m[2] or "").startswith("B") else Num(Fraction(int(m[1])))),
         (r"(?:the )?(?:([a-zA-Z]{3,5}ty)[ -])?([a-zA-Z]{5,8})(?: place| one)?", _ordinal),
         (r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])", lambda m: _day(m[3], _MONTHS[int(m[2]) - 1], m[1])),
         (r"(?:the )?(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?",
