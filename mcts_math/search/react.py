@@ -23,7 +23,7 @@ class ReactOptions(Settings):
 
 def react(tree: Tree, expansion: Expansion, options: ReactOptions) -> Search:
     """Grows one chain until a step ends it, by `max_depth` steps at most. A whole reply is a solution in any case."""
-    yield from beam_search(tree, expansion, BeamOptions(negative_reward=options.negative_reward))
+    yield from beam_search(tree, expansion, BeamOptions(**options.model_dump()))
     end = tree.nodes[-1]
     if end.step is not None and end.step.outcome is Outcome.REPLY:
         tree.solutions = [end.id]
