@@ -82,6 +82,8 @@ def _named(value: Any, name: str) -> Any:
 class RemoteType(type):
     """The class of the local classes that stand for classes of the other side."""
 
+    _peer: Peer
+
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
         return ask(cls, "__call__", *args, **kwargs)
 
@@ -91,7 +93,7 @@ class RemoteType(type):
         return _named(cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        if name.startswith("_"):
+        if name.startswith("__") or (name.startswith("_") and not cls._peer.careful):  # the code may set no such name
             super().__setattr__(name, value)
         else:
             ask(cls, "set", name, value)
