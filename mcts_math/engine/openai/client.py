@@ -91,7 +91,7 @@ class Client:
         try:
             return self._thread.call(lambda: self._send("POST", path, body))
         except ServerRefusedError as error:
-            raise EngineError(f"{self._url(path)} refuses a first request: {error}. {doubt}") from error
+            raise EngineError(f"{self._url(path)} refuses a first request: {error}{doubt and '. '}{doubt}") from error
 
     async def once(self, key: str, work: Work[T]) -> T:
         """What `work` returns or raises. Of several calls with one key, the first one's work is done for all; where it
