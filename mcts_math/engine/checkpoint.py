@@ -207,7 +207,8 @@ def _require_weights(path: Path) -> None:
             missing = [shard for shard in shards if not _is_filled(path / shard)]
             if missing:
                 raise CheckpointError(
-                    f"{path}: {len(missing)} of {len(shards)} files in {index} are missing or empty ({missing[0]}, …)"
+                    f"{path}: {len(missing)} of {len(shards)} files in {index} are missing or empty ({missing[0]}, …); "
+                    "copy or download the checkpoint again"
                 )
             break
     else:

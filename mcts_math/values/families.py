@@ -205,7 +205,7 @@ def _layout(options: PrmOptions | OrmOptions, checkpoint: Checkpoint) -> Layout:
     except CheckpointError as error:
         raise CheckpointError(f"{options.model}: {error}") from error
     if options.base_url is not None and layout.head not in _SERVED:
-        remedy = "Leave base_url out, or put value: scorer before the model (docs/values.md)."
+        remedy = "Leave base_url out, or serve the model yourself and set value: scorer (docs/values.md)."
         raise ConfigError(f"{_KEY}: vLLM has no endpoint for layout {name}. {remedy}")
     return layout
 

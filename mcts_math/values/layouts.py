@@ -176,7 +176,8 @@ def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prom
 
 def _require_template(tokenizer: Any) -> None:
     if not tokenizer.chat_template:
-        raise CheckpointError("the reward model has no chat template (chat_template.jinja), which its layout needs")
+        remedy = "add one (chat_template.jinja), or set another layout in value_args"
+        raise CheckpointError(f"the reward model has no chat template, which its layout needs; {remedy}")
 
 
 def _only_token(tokenizer: Any, separator: str) -> int:
