@@ -150,8 +150,7 @@ def _in_usual_fields(record: Mapping[str, Any], where: str) -> dict[str, Any]:
         record["test"] = "\n".join(map(str, record["test_list"]))
     if "input_output" in record and not record.get("cases"):
         cases, name = _input_output(record["input_output"], where)
-        if record.get("entry_point") is None:
-            record["entry_point"] = name
+        record["entry_point"] = record.get("entry_point") or name
         if record["entry_point"]:
             outputs = [case["output"] for case in cases]
             record["wrapped"] = all(isinstance(output, list) and len(output) == 1 for output in outputs)

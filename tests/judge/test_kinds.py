@@ -432,6 +432,24 @@ def test_what_states_no_problem_is_named(change: dict[str, object], words: str) 
         Problem.from_record(record, "here")
 
 
+def test_the_name_of_an_input_output_stands_for_an_entry_point_that_is_empty() -> None:
+    stated = {"inputs": [[1]], "outputs": [2], "fn_name": "f"}
+    assert Problem.from_record({"entry_point": "", "input_output": stated}).entry_point == "f"
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ("x = 1 / 0\nassert f(1) == 2", "ZeroDivisionError"),
+        ("data = open('/no/such/file').read()\nassert f(1) == 2", "FileNotFoundError"),
+        ("from unittest.mock import patch\nwith patch('solution.h', return_value=1):\n    assert f(1) == 2", "patches solution.h"),
+    ],
+)
+def test_tests_that_can_t_run_beside_the_code_are_the_problem_s_fault(ask: Ask, test: str, words: str) -> None:
+    with pytest.raises(TaskError, match=words):
+        ask((Problem("", test, "f"), "```python\ndef h(): return 1\ndef f(x): return x + h()\n```"))
+
+
 def test_a_record_survives_the_way_to_a_service() -> None:
     problem = Problem("p", "assert f(1)", "f, g", (Case((1, [2]), 3),), 0.1, 2.0, True, "one_process")
     assert Problem.from_record(problem.to_record()) == problem

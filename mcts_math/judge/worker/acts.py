@@ -163,6 +163,8 @@ _WAYS: dict[str, Callable[..., Any]] = {
     "set": setattr,
     "del": delattr,
     "next": next,
+    "send": types.GeneratorType.send,
+    "throw": types.GeneratorType.throw,
     "begin": _begin,
     "step": _step,
     "cancel": lambda _, number: _begun[number].cancel(),

@@ -19,7 +19,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NoReturn
 
-from . import equal, source, suite, texts, units
+from . import equal, patches, source, suite, texts, units
 from .acts import allowed, describe
 from .candidate import new_module
 from .clock import end_after
@@ -108,10 +108,19 @@ class Examination:
             if self._skipped:
                 return
             left = self.runner.lost() if units.is_success(error, tests.module) else error
+            if left is error:
+                self._refuse(error)
         else:
             left = self.runner.lost()
         if left is not None:
             self.runner.record("the tests", left)
+
+    def _refuse(self, error: BaseException) -> None:
+        """Raises Verdict where the tests broke off by themselves: the code had given them nothing but an entry point."""
+        is_alone = isinstance(self._place, Peer) and not (self._place.called or self._place.given)
+        roots = {entry["root"] for entry in self._entries}
+        if is_alone and roots.issuperset(self._of_code) and not isinstance(error, (NameError, ImportError)):
+            raise Verdict("bad_problem", f"`test` can't be run: {describe(error)}")
 
     def _conclude(self, tests: suite.Suite) -> NoReturn:
         fault = self._place.fault()
@@ -180,7 +189,9 @@ class Examination:
         seeded = [
             n for n in _SEEDED if "seed(" in tests.source and n in sys.modules and not isinstance(self._place, Guard)
         ]
-        found = self._place.load(program | given | {"stand_ins": _STAND_INS, "seeded": seeded})
+        patched = self._patched(tests)
+        told = {"patched": sorted(patched), "replaced": patches.teller(patched)}
+        found = self._place.load(program | given | told | {"stand_ins": _STAND_INS, "seeded": seeded})
         for name, value in found.items():
             if catches_asserts(value):
                 raise Verdict("failed", f"failed: {name} of the code catches failed asserts too")
@@ -193,6 +204,16 @@ class Examination:
                 sys.modules[name] = ModuleType(name)
                 vars(sys.modules[name]).update(found)
         return found
+
+    def _patched(self, tests: suite.Suite) -> dict[str, Callable[..., Any]]:
+        """Functions of the library that the tests patch. Raises Verdict where they patch the code, which is elsewhere."""
+        if isinstance(self._place, Guard):
+            return {}
+        names = patches.patched(tests.module)
+        for name in names:
+            if name.startswith(tuple(f"{module}." for module in _STAND_INS)):
+                raise Verdict("bad_problem", f"`test` patches {name}: state `isolation` as one_process")
+        return patches.functions(names)
 
     def _bind(self, found: dict[str, Any], names: dict[str, Any]) -> Any:
         """Checks that the code defines what is asked for, and returns what `check` and the cases call."""

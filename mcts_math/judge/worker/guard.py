@@ -104,7 +104,9 @@ class Guard:
                 value = inspect.getattr_static(value, entry["method"], None)
             codes = set(_codes(value))
             self._codes |= codes
-            if callable(value) and not codes and not entry["method"]:  # it is none of Python's functions
+            if isinstance(value, type):
+                self.called = self.called or not (codes or entry["method"])  # nobody can see whether it is
+            elif callable(value) and not codes and not entry["method"]:  # it is none of Python's functions
                 names[entry["root"]] = _Counted(self, value)
         for name in _FAIR:
             setattr(TestCase, name, self._fairly(getattr(TestCase, name)))

@@ -21,7 +21,8 @@ import asyncio
 import dis
 import sys
 from collections.abc import Callable
-from types import FrameType
+from functools import partial
+from types import FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
 from .settled import catches_asserts, kept, may_catch
@@ -49,11 +50,13 @@ _ASKED = (
 _READABLE = frozenset(
     f"__{name}__"
     for name in (
-        *("wrapped", "members", "cause", "notes", "self", "func"),
+        *("wrapped", "members", "cause", "notes", "self", "func", "match_args"),
         *("name", "qualname", "annotations", "code", "defaults", "kwdefaults"),
     )
 )
 """What may be asked of an object of the other side beside its public names."""
+ENDS = ("next", "send", "throw")
+"""What an iterator or a generator may answer by its end."""
 
 
 def number_of(value: Any) -> int:
@@ -114,6 +117,8 @@ class Remote(metaclass=RemoteType):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if self._differs and _is_asked_by_numpy(name, sys._getframe(1)):
             raise AttributeError(name)
+        if name in ENDS and isinstance(self, GeneratorType):
+            return partial(ask, self, name)
         if name in _OF_SETS and type(self)._content is set:
             return getattr(plain_of(self), name)
         return _named(self, name)
