@@ -50,7 +50,7 @@ SUITES: list[Kind] = [
     ("patch input", _f("from unittest.mock import patch\nwith patch('builtins.input', side_effect=['2', '3']):\n    assert f() == 5"), "def f(): return int(input()) + int(input())", "def f(): return 5 if input() == '3' else 1"),
     ("patch a file", _f("from unittest.mock import mock_open, patch\nm = mock_open(read_data='a\\nb\\n')\nwith patch('builtins.open', m):\n    assert f('x') == ['a', 'b']\nm.assert_called_once_with('x')"), "def f(p):\n    with open(p) as h: return [line.strip() for line in h]", "def f(p): return ['a', 'b']"),
     ("patch around test functions", _f("import pytest\nfrom unittest.mock import patch\n@patch('time.sleep')\n@patch('builtins.print', lambda *a: None)\ndef test_a(sleep):\n    assert f(1) == 2\n    sleep.assert_called_once_with(60)\n@pytest.mark.parametrize('x', [1, 2])\n@patch('time.sleep')\ndef test_b(sleep, x):\n    assert f(x) == x + 1"), "import time\ndef f(x):\n    time.sleep(60)\n    return x + 1", "def f(x): return x + 1"),
-    ("set input", _f("import builtins, io, sys\nold, sys.stdin = sys.stdin, io.StringIO('2\\n3\\n')\nassert f() == 5\nsys.stdin, builtins.input = old, lambda *prompt: '4'\nassert f() == 8"), "def f(): return int(input()) + int(input('y? '))", "def f(): return 5"),
+    ("set input", _f("import builtins, io, sys\nold, sys.stdin = sys.stdin, io.StringIO('2\\n3\\n')\nassert f() == 5\nsys.stdin = old\nreal, builtins.input = input, lambda *prompt: '4'\nassert f() == 8\nbuiltins.input = real"), "def f(): return int(input()) + int(input('y? '))", "def f(): return 5"),
 ]  # fmt: skip
 
 STATED: list[Kind] = [

@@ -437,16 +437,9 @@ def test_the_name_of_an_input_output_stands_for_an_entry_point_that_is_empty() -
     assert Problem.from_record({"entry_point": "", "input_output": stated}).entry_point == "f"
 
 
-@pytest.mark.parametrize(
-    ("test", "words"),
-    [
-        ("x = 1 / 0\nassert f(1) == 2", "ZeroDivisionError"),
-        ("data = open('/no/such/file').read()\nassert f(1) == 2", "FileNotFoundError"),
-        ("from unittest.mock import patch\nwith patch('solution.h', return_value=1):\n    assert f(1) == 2", "patches solution.h"),
-    ],
-)
-def test_tests_that_can_t_run_beside_the_code_are_the_problem_s_fault(ask: Ask, test: str, words: str) -> None:
-    with pytest.raises(TaskError, match=words):
+def test_tests_that_patch_the_code_itself_need_one_process(ask: Ask) -> None:
+    test = "from unittest.mock import patch\nwith patch('solution.h', return_value=1):\n    assert f(1) == 2"
+    with pytest.raises(TaskError, match=r"patches solution\.h: state `isolation` as one_process"):
         ask((Problem("", test, "f"), "```python\ndef h(): return 1\ndef f(x): return x + h()\n```"))
 
 

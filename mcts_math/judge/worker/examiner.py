@@ -108,19 +108,10 @@ class Examination:
             if self._skipped:
                 return
             left = self.runner.lost() if units.is_success(error, tests.module) else error
-            if left is error:
-                self._refuse(error)
         else:
             left = self.runner.lost()
         if left is not None:
             self.runner.record("the tests", left)
-
-    def _refuse(self, error: BaseException) -> None:
-        """Raises Verdict where the tests broke off by themselves: the code had given them nothing but an entry point."""
-        is_alone = isinstance(self._place, Peer) and not (self._place.called or self._place.given)
-        roots = {entry["root"] for entry in self._entries}
-        if is_alone and roots.issuperset(self._of_code) and not isinstance(error, (NameError, ImportError)):
-            raise Verdict("bad_problem", f"`test` can't be run: {describe(error)}")
 
     def _conclude(self, tests: suite.Suite) -> NoReturn:
         fault = self._place.fault()
@@ -206,7 +197,7 @@ class Examination:
         return found
 
     def _patched(self, tests: suite.Suite) -> dict[str, Callable[..., Any]]:
-        """Functions of the library that the tests patch. Raises Verdict where they patch the code, which is elsewhere."""
+        """Functions of the library that the tests patch. Raises Verdict where they patch the code itself."""
         if isinstance(self._place, Guard):
             return {}
         names = patches.patched(tests.module)

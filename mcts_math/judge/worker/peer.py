@@ -149,7 +149,9 @@ class Peer:
                 message = self.receive()
                 if type(message) is not tuple or message[:1] != ("ask",):
                     try:
-                        result = self.result(message, {**dict(enumerate(args)), **kwargs}, olds, ends=how in remote.ENDS)
+                        result = self.result(
+                            message, {**dict(enumerate(args)), **kwargs}, olds, ends=how in remote.ENDS
+                        )
                     except BaseException:
                         self._missed = missed  # the code passed on what left an assert: the tests see it
                         self.given = 2
