@@ -23,13 +23,12 @@ def patched(tests: ast.Module) -> set[str]:
     """Full names that tests hand to `patch` and `patch.object`, or set."""
     found = set()
     for node in ast.walk(tests):
-        if isinstance(node, ast.Call) and "patch" in ast.unparse(node.func):
-            parts = [getattr(arg, "value", "") if isinstance(arg, ast.Constant) else arg for arg in node.args[:2]]
-            owner, name = [*parts, "", ""][:2]
-            if isinstance(owner, str):
-                found.add(owner)
-            elif isinstance(owner, ast.AST) and isinstance(name, str):
-                found.add(f"{ast.unparse(owner)}.{name}")
+        if isinstance(node, ast.Call) and node.args and "patch" in ast.unparse(node.func):
+            owner, *more = node.args
+            if isinstance(owner, ast.Constant):
+                found.add(str(owner.value))
+            elif more and isinstance(more[0], ast.Constant):
+                found.add(f"{ast.unparse(owner)}.{more[0].value}")
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             found.add(ast.unparse(node))
     return found | ({_INPUT} if "sys.stdin" in found else set())
@@ -37,7 +36,7 @@ def patched(tests: ast.Module) -> set[str]:
 
 def functions(names: Iterable[str]) -> dict[str, Callable[..., Any]]:
     """Those of the names that are functions of the standard library, or of a module that is loaded."""
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     for full in names:
         module, _, name = full.rpartition(".")
         if module.partition(".")[0] in {*sys.stdlib_module_names, *sys.modules}:
