@@ -28,7 +28,7 @@ def patched(tests: ast.Module) -> set[str]:
             if isinstance(owner, ast.Constant):
                 found.add(str(owner.value))
             elif more and isinstance(more[0], ast.Constant):
-                found.add(f"{ast.unparse(owner)}.{more[0].value}")
+                found.add(f"{ast.unparse(owner)}.{more[0].value!s}")
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             found.add(ast.unparse(node))
     return found | ({_INPUT} if "sys.stdin" in found else set())
