@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import describe, note_refusal, untold
+from .acts import describe, untold
 from .clock import Clock, limited
 from .held import Copies
 from .objects import Objects, harmless, is_data
@@ -198,7 +198,6 @@ class Peer:
         except Broken:
             raise
         except BaseException as error:
-            note_refusal(error)
             if self.careful and is_settled(error):
                 self._missed = describe(error)
             answer = ("raised", error)
