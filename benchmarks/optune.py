@@ -27,8 +27,7 @@ from sides import CLOCKS, Clock, median_seconds
 from torch import Tensor
 
 from mcts_math.engine.hf.engine import HFEngine
-from mcts_math.engine.hf.optune.artifact import describe_rule
-from mcts_math.engine.hf.optune.changes import WeightChanges
+from mcts_math.engine.hf.optune.changes import WeightChanges, describe_rule
 from mcts_math.engine.hf.optune.rule import Change, Factors, UpdateRule
 from mcts_math.engine.hf.optune.sites import find_sites, measure, shapes_of
 from mcts_math.engine.hf.parts import save_parts

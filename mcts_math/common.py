@@ -18,8 +18,7 @@ from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format
 from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS
 from mcts_math.settings import OBSOLETE, Integer, Real, Settings, suggest
-from mcts_math.values.families import REWARDS
-from mcts_math.values.spec import RewardSpec, name_of
+from mcts_math.values.families import REWARDS, RewardSpec, name_of
 
 _VALUES: Final = ("none", "head", *REWARDS)
 

@@ -114,7 +114,7 @@ class Verify:
 
     task: Task  # the question, with what its verifier needs in `task.record`
     attempt: str  # everything that the model wrote, observations included
-    answer: str | None = None  # where the step format has read one; None leaves it to the verifier to find
+    answer: str | None = None  # what the step format has read; None where there is none
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class Scheduler:
     ) -> AsyncGenerator[Solved, None]:
         """Yields every question as it finishes, in whatever order; tasks are taken one by one, as places become free.
 
-        `grade` is a short search for trees that were cut short by a limit: is what they found right?
+        `grade` is a short search that follows each, also one that a limit cut short: is what it found right?
 
         Raises RunBudgetError at the end, where questions were not begun for want of tokens, and MctsMathError where a
         service broke down: what was yielded before stands, trees in flight are lost. (A TaskError or RefusedError is
@@ -174,7 +174,7 @@ class Scheduler:
         error, fault = "", None
         try:
             await self._drive_until_stopped(job, make_search(job.tree))
-            if job.tree.stopped and grade is not None:
+            if grade is not None:
                 await self._drive(job, grade(job.tree))
         except (TaskError, RefusedError) as problem:  # about this question alone: the others go on
             error = str(problem)

@@ -119,7 +119,7 @@ def make_settings(model: type[Model], settings: Mapping[str, Any], where: Mappin
     try:
         return model(**settings)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(item, where) for item in error.errors())) from None
+        raise ConfigError("\n".join(_explain(item, where, model) for item in error.errors())) from None
 
 
 def suggest(name: str, known: Iterable[str], otherwise: str = "Run with --help for all keys.") -> str:
@@ -181,12 +181,14 @@ def explain(item: Any) -> str:
     return f"{place} must be given" if item["type"] == "missing" else f"{place}: {message}, not {item['input']!r}"
 
 
-def _explain(item: Any, where: Mapping[str, str]) -> str:
+def _explain(item: Any, where: Mapping[str, str], model: type[BaseModel]) -> str:
     """A problem, and where its keys stand: those that it names, where it is of several."""
     problem = explain(item)
     if item["loc"]:
         key = str(item["loc"][0])
         spelling = _spell(key, item["type"], item["input"], is_override(key, where)) if len(item["loc"]) == 1 else ""
+        if item["type"] == "literal_error" and len(item["loc"]) == 1:
+            spelling = f" It means {model.model_fields[key].description}."
         return f"{where.get(key, 'config')}: {problem}.{spelling}"
     named = {source for key, source in where.items() if re.search(rf"\b{re.escape(str(key))}\b", problem)}
     return (

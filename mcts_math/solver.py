@@ -177,11 +177,7 @@ def make_expansion(config: Config, *, use_values: bool) -> Expansion:
 
 
 def searcher(config: Config, expansion: Expansion) -> Callable[[Tree], Search]:
-    def search(tree: Tree) -> Search:
-        yield from config.method.search(tree, expansion, config.options)
-        yield from grade(tree)
-
-    return search
+    return lambda tree: config.method.search(tree, expansion, config.options)
 
 
 def limits_of(config: Config) -> RunLimits:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from mcts_math.answer import extract_answer
 from mcts_math.errors import TaskError
 from mcts_math.judge import CodeJudge, Judge, JudgeClient, JudgeLimits, Problem
 from mcts_math.judge.problem import NO_CODE
@@ -22,7 +21,7 @@ class TaskVerifier:
         self._checker, self._judge = checker, judge
 
     async def verify(self, request: Verify) -> Verification:
-        """The verdict; NO_ANSWER where the attempt marks no answer as final, or holds no code. Raises TaskError where
+        """The verdict; NO_ANSWER where the attempt holds no final answer, or no code. Raises TaskError where
         the task has no answers, is no problem, or asks for a judge where there is none."""
         return await (self._run_tests(request) if request.task.is_code else self._compare(request))
 
@@ -34,7 +33,7 @@ class TaskVerifier:
         task = request.task
         if not task.answers:
             raise TaskError(f"question {task.id!r} has no `answer` to compare with. Add it to the question file.")
-        answer = request.answer if request.answer is not None else extract_answer(request.attempt)
+        answer = request.answer  # no other reader: the results file shows this one, and is evaluated by it
         if answer is None or not answer.strip():
             return Verification(Verdict.NO_ANSWER)
         equal = await self._checker.check(Check(answer, task.answers))

@@ -258,6 +258,7 @@ def test_null_takes_a_key_of_the_file_away(tmp_path: Path) -> None:
         ("max_new_tokens=9", "Did you mean 'max_tokens'?"),
         ("model=x", "Did you mean 'model_dir'?"),
         ("n=4", "Did you mean 'n_generate_sample'?"),
+        ("think=all", "not 'all'. It means chat_steps: keep a thought whole, or search over its steps too"),
     ],
 )
 def test_bad_settings_are_named(override: str, message: str) -> None:

@@ -12,6 +12,7 @@ import os
 import pickle
 import sys
 import zlib
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from types import ModuleType
@@ -222,15 +223,29 @@ def test_errors_name_file_line_and_field(tmp_path: Path, name: str, change: dict
         (b"{", "x.jsonl", r"x\.jsonl:1: not valid JSON: Expecting property name"),
         (b"not gzip", "x.jsonl.gz", "can't be read"),
         (gzip.compress(b'{"question": "?"}\n' * 99, mtime=0)[:-9], "x.jsonl.gz", "can't be read"),
-        ('{"question": "?"}'.encode("utf-16"), "x.jsonl", "is not UTF-8 text: .* Save it as UTF-8"),
-        (b"", "x.txt", "must end in .json or .jsonl"),
-        (b"", "x.gz", "must end in .json or .jsonl"),
+        ('{"question": "?"}'.encode("utf-16"), "x.jsonl", "is not UTF-8 text: .* in UTF-8"),
+        (b"", "x.txt", "must end in .json, .jsonl or .csv"),
+        (b"", "x.gz", "must end in .json, .jsonl or .csv"),
+        (b"{}", "x.json", r"an object with the keys \[\]"),
+        (b"question,answer\nHow many, in all?,4\n", "x.csv", "x.csv, row 1: it has more or fewer cells"),
+        (b"question,answer\nWhat?\n", "x.csv", "row 1: it has more or fewer cells"),
+        (b'question\n"What', "x.csv", "x.csv: not valid CSV"),
+        (b"problem\nWhat?\n", "x.csv", "no key `question`"),
     ],
 )
 def test_bad_files(tmp_path: Path, content: bytes, name: str, words: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TaskError, match=words):
         load_tasks(tmp_path / name)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_table_is_questions(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / ("x.csv" if pack is bytes else "x.csv.gz")
+    path.write_bytes(pack(b'\xef\xbb\xbfquestion,answer,level\r\n"How many,\r\nin ""all""?",04,1\r\nWhy?,,2\r\n'))
+    first, second = load_tasks(path)
+    assert (first.question, first.answers) == ('How many,\nin "all"?', ("04",))
+    assert (second.question, second.answers) == ("Why?", ())
 
 
 @pytest.mark.parametrize(
@@ -423,7 +438,7 @@ def test_questions_from_a_saved_data_set(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"splits test, train\. Name one: .*many/test"):
         load_tasks(tmp_path / "many")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(TaskError, match="not a data set"):
+    with pytest.raises(TaskError, match="neither a file nor a data set"):
         load_tasks(tmp_path / "empty")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    ["errors", "concurrency", "messages", "evaluate/intervals", "evaluate/table", "train/loss"],
+    ["errors", "concurrency", "messages", "evaluate/intervals", "evaluate/table"],
     ["files", "loggers", "run/program", "step"],
     ["settings", "tasks", "web"],
     ["requests", "tree", "train/stages"],
@@ -27,9 +27,9 @@ LAYERS = [
     ["run/run", "run/merge", "evaluate/budgets", "evaluate/comparison", "evaluate/report"],
     ["serve"],
     ["evaluate/experiments", "evaluate/plots", "train/slices"],
-    ["train/config", "train/reading"],
+    ["train/config"],
     ["train/examples", "train/plan", "train/processes"],
-    ["train/preference", "train/resume"],
+    ["train/resume"],
     ["train/collect", "train/data", "train/feedback"],
     ["train/analysis", "train/model", "train/packing"],
     ["train/export", "train/plots", "train/trainer"],
@@ -52,7 +52,7 @@ HEAVY = {"torch", "transformers", "vllm", "accelerate", "peft"}
 LEARNING = {
     f"train/{name}"
     for name in (
-        "data", "packing", "loss", "model", "export", "trainer", "training", "resume", "learners", "processes",
+        "data", "packing", "model", "export", "trainer", "training", "resume", "learners", "processes",
         "tuning", "probe",
     )
 }  # fmt: skip

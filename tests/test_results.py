@@ -244,6 +244,19 @@ def test_published_files_without_ids_resume_by_question(tmp_path: Path) -> None:
         assert len(out.done) == 2
 
 
+def test_a_published_line_does_not_count_as_a_wrong_one(tmp_path: Path) -> None:
+    qaf, out, said = tmp_path / "q.jsonl", tmp_path / "out.jsonl", list[str]()
+    questions = [{"question": "A", "answer": "1"}, {"question": "B", "answer": "1"}]
+    qaf.write_text("".join(json.dumps(question) + "\n" for question in questions))
+    nodes = {"0": {"final_answer": ""}, "0.0": {"final_answer": "1"}}
+    out.write_text(json.dumps({"question": "A", "answer": "1", "react": nodes}) + "\n")
+    config = make_config({"mode": "react", "prompt_wrap": "react_sft"})
+    policy = ScriptedPolicy(lambda request: scripted(final("1")))
+    solve_file(config, qaf, out, resume=True, policy=policy, interpreter=EchoInterpreter(), checker=EqualChecker(),
+               report=said.append)  # fmt: skip
+    assert said[-1] == "all 2 results: accuracy 1/1 = 100.00%"
+
+
 def test_another_config_is_refused_but_for_keys_that_change_no_tree(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     with results(path) as out:

@@ -134,8 +134,8 @@ def test_numbers_are_answers_too() -> None:
         ("q.json", '[{"question": "a"},\n {"question": b}]', r"q\.json: .* at line 2, column 15, before 'b}]'"),
         ("q.jsonl", '{"question": b}', r"q\.jsonl:1: not valid JSON: Expecting value at column 14, before 'b}'"),
         ("q.jsonl", '{"question": ', "at column 14, where it ends"),
-        ("q.json", '{"question": ["a", "b"]}', r"with the keys 'question'\. .*orient='records'"),
-        ("q.txt", "a", r"must end in \.json or \.jsonl"),
+        ("q.json", '{"question": ["a", "b"]}', r"with the keys \['question'\]\. .*orient='records'"),
+        ("q.txt", "a", r"must end in \.json, \.jsonl or \.csv"),
     ],
 )
 def test_bad_files_are_named_with_the_remedy(tmp_path: Path, name: str, data: Any, message: str) -> None:
@@ -159,7 +159,7 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="is not UTF-8 text"):
         load_tasks(tmp_path / "b.jsonl")
     (tmp_path / "dir.jsonl").mkdir()
-    with pytest.raises(TaskError, match="not a data set"):
+    with pytest.raises(TaskError, match="neither a file nor a data set"):
         load_tasks(tmp_path / "dir.jsonl")
 
 

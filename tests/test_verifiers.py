@@ -35,9 +35,9 @@ def verify(*requests: Verify) -> list[Verification]:
 
 def test_answers() -> None:
     found = verify(
-        Verify(SUM, "So it is \\boxed{\\frac{4}{2}}."),
-        Verify(SUM, "The answer is 3."),
-        Verify(SUM, "I can't say."),
+        Verify(SUM, "So it is \\boxed{\\frac{4}{2}}.", answer="\\frac{4}{2}"),
+        Verify(SUM, "The answer is 3.", answer="3"),
+        Verify(SUM, "The answer is 2."),  # the format has read none
         Verify(SUM, "The answer is 3.", answer="two"),
         Verify(SUM, "The answer is 2.", answer=" "),
     )

@@ -160,10 +160,8 @@ def tensor_names(file: Path) -> list[str]:
         with safe_open(file, framework="np") as opened:
             return list(opened.keys())
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{file} is not a whole safetensors file: {error}; copy or download it again (a pointer of git-lfs is "
-            "replaced by `git lfs pull`)"
-        ) from error
+        remedy = "copy or download it again (`git lfs pull` replaces a pointer of git-lfs)"
+        raise CheckpointError(f"{file} is not a whole safetensors file: {error}; {remedy}") from error
 
 
 def is_hub_name(name: str) -> bool:
@@ -209,8 +207,7 @@ def _require_weights(path: Path) -> None:
             missing = [shard for shard in shards if not _is_filled(path / shard)]
             if missing:
                 raise CheckpointError(
-                    f"{path}: {len(missing)} of {len(shards)} weight files named in {index} are missing or empty, "
-                    f"{missing[0]} among them; copy or download the checkpoint again"
+                    f"{path}: {len(missing)} of {len(shards)} files in {index} are missing or empty ({missing[0]}, …)"
                 )
             break
     else:
@@ -235,9 +232,7 @@ def _is_filled(file: Path) -> bool:
 
 def _require_tokenizer(path: Path) -> None:
     if not any(_is_filled(path / file) for file in TOKENIZER_FILES):
-        raise CheckpointError(
-            f"{path} has no tokenizer ({', '.join(TOKENIZER_FILES)}); copy it from the model this was made from"
-        )
+        raise CheckpointError(f"{path} has no tokenizer ({', '.join(TOKENIZER_FILES)}); copy that of its base model")
 
 
 def architecture_of(config: Mapping[str, Any]) -> str:
@@ -273,13 +268,11 @@ def _find_head(path: Path, value_model: bool) -> tuple[Path, ...]:
 def _require_head(checkpoint: Checkpoint) -> None:
     if checkpoint.head_files and checkpoint.value_model:
         return
-    remedy = f"`python scripts/save_value_head.py {checkpoint.name} --in_place` adds a fresh one"
     if not checkpoint.head_files:
         raise CheckpointError(
-            f"{checkpoint.path} has no value head, but values are wanted: there is neither {HEAD_PTH} nor "
-            f"{HEAD_SAFETENSORS}, nor {HEAD_WEIGHT} among the weights; {remedy} (untrained)"
+            f"{checkpoint.path} has no value head, as values need: no {', '.join(HEAD_FILES)} or {HEAD_WEIGHT}; "
+            f"`python scripts/save_value_head.py {checkpoint.name} --in_place` adds a fresh one (untrained)"
         )
     raise CheckpointError(
-        f"{checkpoint.path} has {checkpoint.head_files[0].name}, but its config.json does not say "
-        f'"value_model": true; add that line if the head belongs to this model'
+        f'{checkpoint.head_files[0]}: config.json does not say "value_model": true; add it if the head is this model\'s'
     )

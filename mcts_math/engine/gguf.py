@@ -53,9 +53,7 @@ def read_facts(file: Path) -> dict[str, Any]:
         fields = reader(file).fields
         facts = {name: field.contents() for name, field in fields.items() if len(field.data) == 1}
     if facts.get("split.count", 1) > 1:
-        raise CheckpointError(
-            f"{file} is one part of {facts['split.count']}; unite them first (llama-gguf-split --merge)"
-        )
+        raise CheckpointError(f"{file} is one of {facts['split.count']} parts; unite them (llama-gguf-split --merge)")
     return facts
 
 
@@ -82,10 +80,7 @@ def _save_model(file: Path, folder: Path, dtype: str, ends: list[int]) -> None:
             file.parent, gguf_file=file.name, dtype=getattr(torch, dtype), output_loading_info=True, **more
         )
     if missing := sorted(info["missing_keys"]):
-        raise CheckpointError(
-            f"{file} lacks {len(missing)} of the weights of {type(model).__name__}, {missing[0]} among them; another "
-            "transformers may know how this file calls them"
-        )
+        raise CheckpointError(f"{file} lacks weights of {type(model).__name__} ({len(missing)}, such as {missing[0]})")
     model.config.__dict__.pop("quantization_config", None)
     if ends:
         model.generation_config.eos_token_id = ends

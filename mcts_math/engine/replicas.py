@@ -180,10 +180,8 @@ class ReplicatedEngine:
         if slot is None or not slot.is_up:
             up = [slot for slot in self._slots if slot.is_up]
             if not up:
-                raise EngineError(
-                    f"all {len(self._slots)} replicas died; Ray's logs say of what (memory?). Finished questions are "
-                    "safe: go on with --resume"
-                )
+                told = "Ray's logs say of what (memory?). Finished questions are safe: go on with --resume"
+                raise EngineError(f"all {len(self._slots)} replicas died; {told}")
             slot = min(up, key=lambda slot: slot.in_flight)
         if question:
             self._homes[question] = slot

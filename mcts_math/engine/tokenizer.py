@@ -74,8 +74,7 @@ class Codec:
         if self._num_embeddings is not None and ids and max(ids) >= self._num_embeddings:
             raise RefusedError(
                 f"the prompt has the token {self.decode([max(ids)])!r} (number {max(ids)}), but the model embeds "
-                f"{self._num_embeddings} tokens only; use the model's own tokenizer, or enlarge its embedding "
-                "(model.resize_token_embeddings)"
+                f"{self._num_embeddings} tokens only; use its own tokenizer (or model.resize_token_embeddings)"
             )
         return ids
 
@@ -143,8 +142,7 @@ def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
 def require_text(text: str) -> None:
     if (position := half_character(text)) is not None:
         raise RefusedError(
-            f"character {position} of the prompt is half of a surrogate pair ({text[position]!r}), which is no text; "
-            "remove it from the question"
+            f"character {position} of the prompt is half of a surrogate pair: {text[position]!r}; remove it"
         )
 
 

@@ -58,7 +58,7 @@ def load_value_head(checkpoint: Checkpoint) -> ValueHead:
     for file, (weight, bias) in zip(checkpoint.head_files[1:], found[1:], strict=True):
         if not torch.equal(weight, found[0][0]) or not torch.equal(bias, found[0][1]):
             raise CheckpointError(
-                f"{checkpoint.head_files[0]} and {file.name} hold different value heads; remove the one that is stale"
+                f"{checkpoint.head_files[0]} and {file.name} hold different heads; remove the stale one"
             )
     return ValueHead(*found[0])
 
@@ -79,8 +79,7 @@ def require_width(width: int, hidden: int, model: str, remedy: str = "") -> None
     """Raises CheckpointError where a head of one width is for hidden states of another one."""
     if width != hidden:
         raise CheckpointError(
-            f"the value head is for hidden states of width {width}, but those of {model} are of width {hidden}; does "
-            f"it belong to another model?{remedy}"
+            f"the value head is for hidden states of width {width}, not {hidden} as in {model}: is it its own?{remedy}"
         )
 
 

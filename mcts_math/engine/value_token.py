@@ -38,9 +38,8 @@ def value_token(folder: Path) -> int:
         if token is not None and token not in ends:
             return int(token)
     raise CheckpointError(
-        f"{folder}: vLLM can hand out values only in the place of a token that is never written, and this model has "
-        "none: no unused row, and no token for the beginning, padding or the unknown. Add a row to its vocabulary "
-        "(model.resize_token_embeddings), or use engine: hf"
+        f"{folder}: vLLM hands out values in the place of a token that is never written, and this model has none. Add "
+        "a row to its vocabulary (model.resize_token_embeddings), or use engine: hf"
     )
 
 

@@ -77,7 +77,8 @@ def search_path() -> list[str]:
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     roots = {Path(p).resolve() for p in {*own, *folders}}
-    entries = [Path(entry).resolve() for entry in sys.path if entry]
+    given = filter(Path.is_absolute, map(Path, sys.path))  # others count from the current folder, which may be gone
+    entries = [entry.resolve() for entry in given]
     path = [e for e in entries if any(e.is_relative_to(r) for r in roots) or e.suffix == ".zip"]
     return list(dict.fromkeys(str(p) for p in [*path, *sorted(roots)] if p.exists()))
 

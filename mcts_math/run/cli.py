@@ -34,8 +34,8 @@ def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.Argumen
         "--question-answer-file",
         required=True,
         metavar="FILE",
-        help="questions: a .json or .jsonl file (or .gz); NAME:FILE for a published data set's file; NAME[/SPLIT] to "
-        f"have one from the Hugging Face Hub; names: {', '.join(BENCHMARKS)}",
+        help="questions: a .json, .jsonl or .csv file (or .gz); NAME:FILE for a published data set's file; "
+        f"NAME[/SPLIT] to have one from the Hugging Face Hub; names: {', '.join(BENCHMARKS)}",
     )
     parser.add_argument("--exclude", metavar="JSON", help="leave out the questions at these positions (solved cases)")
     parser.add_argument(

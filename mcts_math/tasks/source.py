@@ -2,8 +2,8 @@
 
 A question source (`--qaf`) is one of
 
-    FILE                a question file: .json, .jsonl, or one of these and .gz; also a file of a published data set,
-                        known by the fields of its records
+    FILE                a question file: .json, .jsonl, .csv, or one of these and .gz; also a file of a published data
+                        set, known by the fields of its records
     NAME[/SPLIT]:FILE   a file of that published data set (names: `benchmarks.BENCHMARKS`)
     NAME[/SPLIT]        the same from the Hugging Face Hub, by the package `datasets`
     FOLDER              a split of a data set that `datasets` saved there (`save_to_disk`)
@@ -11,12 +11,14 @@ A question source (`--qaf`) is one of
 
 from __future__ import annotations
 
+import csv
 import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +139,12 @@ def _records(source: Source) -> Iterator[tuple[str, Any]]:
 def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
     """(where, record) of a file; what a record holds is not looked at."""
     suffix = Path(path.name.removesuffix(".gz")).suffix
-    if suffix not in (".json", ".jsonl"):
-        raise TaskError(f"{path}: the name of a question file must end in .json or .jsonl, or one of these and .gz.")
-    text = read_text(path, "Check what --qaf names. Save it as UTF-8.", TaskError)
+    if suffix not in (".json", ".jsonl", ".csv"):
+        raise TaskError(f"{path}: a question file's name must end in .json, .jsonl or .csv, or one of these and .gz.")
+    text = read_text(path, "Give a file of questions, in UTF-8.", TaskError)
+    if suffix == ".csv":
+        yield from _from_csv(text, path)
+        return
     if suffix == ".jsonl":
         # Only "\n" ends a line: JSON allows U+2028 and others in strings, at which str.splitlines() would break.
         for number, line in enumerate(text.split("\n"), 1):
@@ -149,15 +154,26 @@ def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
     data = _parse(text, str(path), "the file") if text.strip() else []
     listed = data.get("example") if isinstance(data, dict) else data
     if not isinstance(listed, list):
-        found = (
-            f"an object with the keys {', '.join(map(repr, list(data)[:8]))}" if isinstance(data, dict) else "no list"
-        )
+        found = f"an object with the keys {list(data)[:8]}" if isinstance(data, dict) else "no list"
         raise TaskError(
             f"{path}: expected a list of records, or an object whose `example` key holds the list; found {found}. "
             "Write [{...}, ...], or name it .jsonl and write a record a line (pandas: to_json(path, orient='records'))."
         )
     for index, record in enumerate(listed):
         yield f"{path}, record {index}", record
+
+
+def _from_csv(text: str, path: Path) -> Iterator[tuple[str, JsonObject]]:
+    """A record a row, with the names of the first line; an empty cell is no field. Raises TaskError."""
+    with boundary(f"{path}: not valid CSV", TaskError):
+        rows = list(csv.DictReader(StringIO(text), strict=True))
+    for number, row in enumerate(rows, 1):
+        where = f"{path}, row {number}"
+        if None in row or None in row.values():
+            raise TaskError(
+                f"{where}: it has more or fewer cells than the first line has names. Quote cells with commas."
+            )
+        yield where, {name: cell for name, cell in row.items() if cell}
 
 
 def _parse(text: str, where: str, what: str) -> Any:
@@ -177,7 +193,7 @@ def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:
         raise TaskError(f"--qaf {folder} holds the splits {', '.join(splits)}. Name one: {folder / splits[0]}.")
     otherwise = "Or save it as a file: Dataset.to_json"
     datasets = require_package("datasets", f"--qaf {folder}", "datasets", TaskError, otherwise)
-    with boundary(f"--qaf {folder}: not a data set that `datasets` has saved", TaskError):
+    with boundary(f"--qaf {folder}: neither a file nor a data set that `datasets` has saved", TaskError):
         rows = datasets.load_from_disk(str(folder))
     yield from plain_rows(rows, str(folder))
 

@@ -20,8 +20,17 @@ from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.examples import EXAMPLES, Example, Solution, choose, format_of, solutions_of, to_example
-from mcts_math.train.preference import Pair, pairs_of
+from mcts_math.train.examples import (
+    EXAMPLES,
+    Example,
+    Pair,
+    Solution,
+    choose,
+    format_of,
+    pairs_of,
+    solutions_of,
+    to_example,
+)
 from mcts_math.tree import Tree
 
 _DATASET_MARK = "state.json"  # stands in every folder that `datasets` saved
@@ -172,9 +181,7 @@ def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dat
                 raise RecordError(f"{path} would be written over {other}. Choose another output.")
     folder = None if dataset is None else Path(dataset)
     if folder is not None and folder.exists() and not (folder / _DATASET_MARK).is_file():
-        raise RecordError(
-            f"--dataset {folder} exists and is no saved dataset. Choose a folder that does not exist yet."
-        )
+        raise RecordError(f"--dataset {folder} exists and is no saved dataset. Choose a new folder.")
 
 
 def _read_trees(
@@ -206,7 +213,7 @@ def _has_qs(record: JsonObject, where: str) -> bool:
     lacking = [(tag, key) for tag, node in nodes.items() for key in ("q_value", "visit_count") if key not in node]
     if 0 < len(lacking) < 2 * len(nodes):
         raise RecordError(
-            f"{where}: node {lacking[0][0]!r} has no {lacking[0][1]}. The tree is not whole; search again."
+            f"{where}: node {lacking[0][0]!r} has no {lacking[0][1]}: the tree is not whole. Search again."
         )
     return not lacking
 
@@ -216,8 +223,7 @@ def _take_values(tree: Tree, where: str) -> None:
     scored = [node for node in tree.nodes[1:] if node.value is not None]
     if len(tree.nodes) > 1 and not scored:
         raise RecordError(
-            f"{where}: no step has a q_value or a value. Training examples come from trees of mode: mcts (with "
-            "is_sampling: true), or of another search with values."
+            f"{where}: no step has a q_value or a value. Search with mode: mcts and is_sampling: true, or with values."
         )
     for node in scored:
         assert node.value is not None

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from mcts_math.engine.tokenizer import Codec, common_prefix
 from mcts_math.errors import RecordError
 from mcts_math.messages import Message, Prompt
-from mcts_math.train.examples import EXAMPLES, Example, ExampleStep
-from mcts_math.train.preference import PAIRS, Pair
-from mcts_math.train.reading import showing
+from mcts_math.train.examples import EXAMPLES, PAIRS, Example, ExampleStep, Pair, showing
 
 IGNORED = -100  # label of a token that is not learned
 _CODE_END = "</code>"

@@ -1,27 +1,71 @@
-"""Training examples: right and wrong solutions of a tree, every step with its Q value (SPEC A9), the last one's its
-reward. A step without text of its own, such as a few-shot step of thought alone, is part of the step after it, and
-so is its Q."""
+"""Training data as files hold it: right and wrong solutions of a tree, every step with its Q value (SPEC A9), the last
+one's its reward; and step-level preference pairs (SVPO), two visited steps after one partial solution, one of clearly
+higher Q. A step without text of its own, such as a few-shot step of thought alone, is part of the step after it, and so
+is its Q."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Final, TypeAlias
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter, ValidationError
 
-from mcts_math.errors import RecordError
+from mcts_math.errors import RecordError, RefusedError
+from mcts_math.files import read_records
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
-from mcts_math.messages import Conversation, Message, TemplateVariables
-from mcts_math.tasks import is_ours
+from mcts_math.messages import Conversation, Message, Prompt, TemplateVariables
+from mcts_math.settings import explain
+from mcts_math.step import Outcome
+from mcts_math.tasks import JsonObject, is_ours
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.reading import Lines
 from mcts_math.tree import Node, Tree
 
+T = TypeVar("T")
 POSITIVE, NEGATIVE = 1.0, -1.0
+
+
+@contextmanager
+def showing(name: str) -> Iterator[None]:
+    """Raises RecordError, which names a line by its id, where the model's tokenizer or template can't show it."""
+    try:
+        yield
+    except RefusedError as error:
+        raise RecordError(f"{name!r} can't be trained on: {error}. Leave it out.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Lines(Generic[T]):
+    """How things of one type stand in a file."""
+
+    adapter: TypeAdapter[T]
+    what: str  # each line is, for messages
+    remedy: str = ""
+
+    def load(self, data: JsonObject, where: str) -> T:
+        """What a line holds; its place stands for an id that it lacks. Raises RecordError, naming `where`."""
+        try:
+            return self.adapter.validate_python({"id": where} | data)
+        except ValidationError as error:
+            problem = explain(error.errors()[0])
+            raise RecordError(f"{where}: not {self.what}: {problem}.{self.remedy and ' '}{self.remedy}") from None
+
+    def dump(self, one: T) -> JsonObject:
+        """The line of it, without what is at its default."""
+        return self.adapter.dump_python(one, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
+
+    def read(self, paths: Iterable[str | Path], *, may_be_empty: bool = False) -> Iterator[T]:
+        """Streams what the lines of files hold. Raises RecordError, naming file and line."""
+        for path in paths:
+            for where, record in read_records(path, may_be_empty=may_be_empty):
+                yield self.load(record, where)
 
 
 def _stored(talk: Conversation) -> Any:
@@ -160,3 +204,60 @@ def _different_first(tree: Tree, solutions: list[Solution]) -> list[Solution]:
         programs.add(program)
         ranked.append((rank, place, solution))
     return [solution for _, _, solution in sorted(ranked, key=lambda item: item[:2])]
+
+
+StoredStep: TypeAlias = Annotated[str | tuple[Message, ...], Field(min_length=1)]
+"""A step as text, or as the turns that it adds to a conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two steps that follow one prompt."""
+
+    id: str  # of the question and, behind a "/", the tag of their parent and the numbers of the two
+    prompt: StoredPrompt  # question and steps so far, delimiter included
+    chosen: StoredStep  # the better and the worse step, delimiter included
+    rejected: StoredStep
+    q_chosen: float = math.nan  # their Qs in [-1, 1]
+    q_rejected: float = math.nan
+
+    @property
+    def margin(self) -> float:
+        """Q of the better step less that of the worse one, in (0, 2]."""
+        return self.q_chosen - self.q_rejected
+
+    def to_json(self) -> JsonObject:
+        """As TRL reads pairs: texts, or messages where the prompt is a conversation."""
+        return PAIRS.dump(self) | {"margin": self.margin}
+
+
+PAIRS: Final = Lines(TypeAdapter(Pair), "a preference pair")
+
+
+def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:
+    """The `most` pairs of a tree with the widest margins, of those whose Qs differ by `margin` at least."""
+    tags = {node.id: tag for tag, node in tree.tags()}
+    found: list[Pair] = []
+    for parent in tree.nodes:
+        visited = [child for child in tree.children(parent) if child.visit_count]
+        shown = [child for child in visited if child.step and child.step.outcome is not Outcome.UNPARSABLE]
+        for better, worse in product(shown, shown):
+            if better.q_value - worse.q_value < margin:
+                continue
+            prompt, chosen = _continued(tree, better, form)
+            _, rejected = _continued(tree, worse, form)
+            if chosen and rejected and chosen != rejected:
+                names = f"{tags[better.id].rpartition('.')[2]}>{tags[worse.id].rpartition('.')[2]}"
+                name = f"{tree.task.id}/{tags[parent.id]}/{names}"
+                found.append(Pair(name, prompt, chosen, rejected, better.q_value, worse.q_value))
+    return sorted(found, key=lambda pair: -pair.margin)[:most]
+
+
+def _continued(tree: Tree, node: Node, form: StepFormat) -> tuple[Prompt, str | tuple[Message, ...]]:
+    """What a training would show before a node's step, and the step; thoughts that lead to it are a part of it."""
+    steps = tree.steps(node)
+    prompt = form.for_training().prompt(tree.task, [])
+    if not isinstance(prompt, str):
+        return form.prompt(tree.task, steps[:-1]), form.turns(steps[-1])
+    *before, text = form.training_texts(steps)
+    return prompt + "".join(before), text

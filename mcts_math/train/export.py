@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
-from mcts_math.engine.hf.model import load_weights, without_progress_bars
+from mcts_math.engine.hf.model import load_weights, quiet
 from mcts_math.engine.value_head import ValueHead, save_value_head
 from mcts_math.errors import TrainingError
 from mcts_math.files import new_folder, writing
@@ -69,7 +69,7 @@ def save_policy(policy: Any, source: Checkpoint, folder: Path, weights: dict[str
     code, …"""
     if (source.folder / "generation_config.json").exists():  # it is copied: transformers refuses to write some it reads
         policy.generation_config = GenerationConfig()
-    with without_progress_bars():
+    with quiet():
         policy.save_pretrained(folder, state_dict=weights)
     for pattern in _KEPT:
         for file in source.folder.glob(pattern):

@@ -27,8 +27,7 @@ from mcts_math.search.revision import INCORRECT
 from mcts_math.step import Verdict
 from mcts_math.tasks import Task
 from mcts_math.tasks.task import marked_answer
-from mcts_math.train.examples import StoredPrompt
-from mcts_math.train.reading import Lines, showing
+from mcts_math.train.examples import Lines, StoredPrompt, showing
 from mcts_math.tree import Attempt, Tree
 
 _CALCULATOR: Final = re.compile(r"<<[^<>]*>>")  # GSM8K's notes between the lines
@@ -126,8 +125,8 @@ def gold_solution(task: Task, form: StepFormat, where: str) -> str:
     given = task.record.get("solution")
     if not isinstance(given, str) or not given.strip():
         raise RecordError(
-            f"{where}: the question {task.id!r} has no gold solution. Give each record its worked solution under the "
-            "key `solution`, or use --own_solutions, which takes the model's own right attempts."
+            f"{where}: the question {task.id!r} has no gold solution. Give each record one under the key `solution`, "
+            "or use --own_solutions, which takes the model's own right attempts."
         )
     text = given.strip().replace("\r\n", "\n")
     if task.is_code:

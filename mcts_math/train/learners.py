@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from mcts_math.engine.checkpoint import Checkpoint, read_config, write_config
 from mcts_math.engine.hf.grafts import attach, base_fingerprint, make_grafts
 from mcts_math.engine.hf.model import CausalModel
-from mcts_math.engine.hf.optune.artifact import describe_rule
+from mcts_math.engine.hf.optune.changes import describe_rule
 from mcts_math.engine.hf.optune.rule import Factors, UpdateRule
 from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shapes_of
 from mcts_math.engine.hf.parts import save_parts

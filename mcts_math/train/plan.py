@@ -64,8 +64,8 @@ class Plan:
         if number == 1 and not self.config.first_round_values:
             if config.method.needs_values(config.options):
                 raise ConfigError(
-                    "search of round 1: its settings back up values, but the base has no trained value head. Give "
-                    "round 1 an entry of its own, or set first_round_values: true."
+                    "search of round 1 backs up values, but the base has no trained value head. Give round 1 an entry "
+                    "of its own, or set first_round_values: true."
                 )
             config = config.changed(value="none", need_value_func=False)
         self._check_engine(config)
@@ -138,8 +138,7 @@ class Plan:
     def _check_engine(self, config: Config) -> None:
         if find_engine(config.engine).load_lockstep is None and self.config.processes > 1:
             raise ConfigError(
-                f"engine: {config.engine} serves many trees by itself: set processes to 1; for several engines, "
-                "num_replicas in the config of the search."
+                f"engine: {config.engine} serves many trees by itself: set processes to 1 (and num_replicas)."
             )
 
 

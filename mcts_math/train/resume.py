@@ -103,10 +103,10 @@ def _begin(work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool
         if not changed:
             return state
         if not restart_changed:
-            raise ConfigError(
-                f"{work} holds a stopped training with other settings ({', '.join(changed)}). Add --overwrite to "
-                "start anew, or choose another output_dir."
+            told = (
+                f"other settings ({', '.join(changed)}). Add --overwrite to start anew, or choose another output_dir."
             )
+            raise ConfigError(f"{work} holds a stopped training with {told}")
     for old in work.glob("checkpoint-*"):
         shutil.rmtree(old)
     write_json(mark, facts)

@@ -245,8 +245,7 @@ def launch_training(
     if process.returncode:
         raise TrainingError(
             f"the training (`{shlex.join(launcher)}`) ended with exit code {process.returncode} (an error above; or "
-            "killed, or out of memory). Where no error says otherwise, run the same command again to go on from its "
-            "last state."
+            "killed, or out of memory). Run the same command again to go on from its last state."
         )
 
 

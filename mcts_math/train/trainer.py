@@ -18,8 +18,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.train.config import SHORT, TrainConfig
-from mcts_math.train.loss import TERMS, total
-from mcts_math.train.model import PolicyWithValue
+from mcts_math.train.model import TERMS, PolicyWithValue, total
 from mcts_math.train.packing import Collator, Rows, counts
 
 _WEIGHTS = "pytorch_model.bin"  # of a state

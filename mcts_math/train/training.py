@@ -81,10 +81,8 @@ def _make_trainer(
     set_seed(config.seed)  # of the adapters; Trainer sets it for the rest
     model = load_model(source, config)
     if (config.packing or config.pairs) and not model.keeps_sequences_apart():
-        raise ConfigError(
-            f"the sequences of a row would see each other in a {type(model.policy).__name__}. Set packing: false, "
-            "and leave out pairs."
-        )
+        kind = type(model.policy).__name__
+        raise ConfigError(f"sequences in a row would see each other in a {kind}. Set packing: false, leave out pairs.")
     try:
         return ValueTrainer(model, arguments, rows, collator, config, tell), data
     except (ValueError, ImportError, RuntimeError) as error:  # a logger whose package is missing is a RuntimeError
@@ -97,9 +95,8 @@ def _make_trainer(
 def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, DataReport]:
     tokenizer = load_tokenizer(source.folder)
     if source.context_length is not None and config.max_length > source.context_length:
-        raise ConfigError(
-            f"max_length is {config.max_length}, but the context of {source.name} is {source.context_length} tokens."
-        )
+        told = f"but the context of {source.name} is {source.context_length} tokens."
+        raise ConfigError(f"max_length is {config.max_length}, {told}")
     encoder = Encoder(load_codec(source.folder), observation_loss=config.observation_loss)
     items, data = encode_files(encoder, config.examples, config.pairs, config.max_length)
     rows = pack(items, config.max_length, config.seed) if config.packing else [[item] for item in items]
@@ -161,8 +158,8 @@ def _require_processes(config: TrainConfig, processes: int) -> None:
     """Raises ConfigError where GPUs or a batch can't be shared among so many processes."""
     if torch.cuda.device_count() > 1 and processes == 1:
         raise ConfigError(
-            f"{torch.cuda.device_count()} GPUs are visible to one process. Start it with "
-            "`torchrun --nproc-per-node N -m mcts_math.train …`, or set CUDA_VISIBLE_DEVICES to one of them."
+            f"{torch.cuda.device_count()} GPUs are visible to one process: start it with `torchrun --nproc-per-node N "
+            "-m mcts_math.train …`, or set CUDA_VISIBLE_DEVICES."
         )
     if config.batch_size % (config.micro_batch_size * processes):
         raise ConfigError(
@@ -199,10 +196,8 @@ def _run(trainer: ValueTrainer, state: Path | None, config: TrainConfig) -> None
             raise
         raise resume.unwritten(trainer.args.output_dir, error) from error
     if trainer.state.global_step < trainer.state.max_steps:
-        raise TrainingError(
-            f"the training ended after {trainer.state.global_step} of {trainer.state.max_steps} steps: its rows fill "
-            "no batch. Take dataloader_drop_last out of trainer, or lower batch_size and micro_batch_size."
-        )
+        told = f"ended after {trainer.state.global_step} of {trainer.state.max_steps} steps: its rows fill no batch"
+        raise TrainingError(f"the training {told}. Take dataloader_drop_last out, or lower batch_size.")
 
 
 def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, recipe: JsonObject, output: Path) -> None:
@@ -214,9 +209,7 @@ def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, reci
         state = model.state_dict()
     if trainer.args.should_save:
         if broken := [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]:
-            raise TrainingError(
-                f"the last step made {broken[0]} NaN or infinite. Lower learning_rate, or set bf16: false."
-            )
+            raise TrainingError(f"the last step made {broken[0]} not finite. Lower learning_rate, or set bf16: false.")
         policy = {name.removeprefix("policy."): t.cpu() for name, t in state.items() if name.startswith("policy.")}
         save_checkpoint(policy, model.value_head(state), model.policy, source, config, recipe, output)
     trainer.accelerator.wait_for_everyone()

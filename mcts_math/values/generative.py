@@ -11,14 +11,14 @@ import math
 import re
 from typing import Any, Final
 
-from mcts_math.engine.openai.client import Client, ServerRefusedError
+from mcts_math.engine.openai.client import Client
 from mcts_math.engine.openai.replies import checked, parse_usage, reading
 from mcts_math.engine.openai.server import find_card
 from mcts_math.engine.tokenizer import require_text
 from mcts_math.errors import EngineError, RefusedError
+from mcts_math.values.families import GenrmOptions
 from mcts_math.values.rewards import Scores
 from mcts_math.values.servers import post_solution
-from mcts_math.values.spec import GenrmOptions
 
 _PLACES: Final = re.compile(r"\{question\}|\{solution\}")  # filled at once: a question may hold "{solution}"
 
@@ -33,10 +33,7 @@ class GenerativeScorer:
     def connect(cls, client: Client, options: GenrmOptions) -> GenerativeScorer:
         """Asks what the server serves, and the model one question; this blocks. Raises EngineError."""
         scorer = cls(client, str(find_card(client, options.model)["id"]), options)
-        try:
-            reply = client.post_now("chat/completions", scorer._body("How much is 1 + 1?", "1 + 1 is 2."))
-        except ServerRefusedError as error:
-            raise EngineError(f"{client.base_url} refuses to judge: {error}") from error
+        reply = client.try_out("chat/completions", scorer._body("How much is 1 + 1?", "1 + 1 is 2."))
         with reading(client.base_url):
             scorer._require_logprobs(reply)
         return scorer

@@ -38,9 +38,8 @@ def read_score_head(folder: Path, num_labels: int) -> Head:
     layers = [(_get(tensors, f"{name}.weight", folder), tensors.get(f"{name}.bias")) for name in names]
     found = layers[-1][0].shape[0]
     if found != num_labels:
-        raise CheckpointError(
-            f"the layer {names[-1]} of {folder} has {found} labels, not {num_labels}; set another layout in value_args"
-        )
+        told = f"has {found} labels, not {num_labels}; set another layout in value_args"
+        raise CheckpointError(f"the layer {names[-1]} of {folder} {told}")
     return Head(layers, 1 if num_labels == 2 else None)
 
 
@@ -65,19 +64,15 @@ def _read_tensors(folder: Path, prefix: str) -> dict[str, Tensor]:
     found, tensors = find_weights(folder, prefix), dict[str, Tensor]()
     pickled = folder / WEIGHT_FILES[1]
     for file in set(found.values()) or {pickled} & {*folder.iterdir()}:
-
-        def is_wanted(name: str, file: Path = file) -> bool:
-            return name.startswith(prefix) and found.get(name, file) == file
-
-        tensors |= {name: tensor for name, tensor in read_tensors(file, is_wanted).items() if is_wanted(name)}
-    return tensors
+        there = read_tensors(file, lambda name: name.startswith(prefix))
+        tensors |= {name: tensor for name, tensor in there.items() if found.get(name, file) == file}
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _get(tensors: dict[str, Tensor], name: str, folder: Path) -> Tensor:
     if name not in tensors:
         raise CheckpointError(
-            f"{folder} has no weights {name!r}, which its layout needs. Is it a reward model? Set another layout in "
-            "value_args"
+            f"{folder} has no weights {name!r}; set another layout in value_args, if it is a reward model"
         )
     return tensors[name]
 

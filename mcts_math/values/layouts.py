@@ -132,9 +132,7 @@ def make_layout(name: str, tokenizer: Any, separator: str | None = None) -> Layo
     """The layout of a name, tried out on two steps. Raises CheckpointError where the tokenizer is not one for it."""
     make, usual = LAYOUTS[name]
     if not tokenizer.is_fast:
-        raise CheckpointError(
-            "the reward model's tokenizer can't tell where its tokens stand; it has no tokenizer.json"
-        )
+        raise CheckpointError("the reward model's tokenizer does not tell where tokens stand (no tokenizer.json)")
     layout = make(tokenizer, usual if separator is None else separator)
     try:
         layout.encode("How much is 1 + 1?", ["1 + 1 is 2.", "The answer is 2."])
@@ -171,19 +169,14 @@ def _at(tokenizer: Any, text: str, ends: list[int], mark: int | None, *, as_prom
         places.append(position)
     for place in places:
         if ids[place] != mark:
-            raise RefusedError(
-                f"the reward model's tokenizer joins the end of a step with what stands beside it "
-                f"({tokenizer.decode(ids[place : place + 1])!r}), so that the step can't be scored"
-            )
+            told = f"joins the end of a step with what stands beside it ({tokenizer.decode([ids[place]])!r})"
+            raise RefusedError(f"the reward model's tokenizer {told}, so that the step can't be scored")
     return Encoded(tuple(ids), tuple(places))
 
 
 def _require_template(tokenizer: Any) -> None:
     if not tokenizer.chat_template:
-        raise CheckpointError(
-            "the reward model has no chat template, which its layout needs. Add one (chat_template.jinja), or set "
-            "another layout in value_args"
-        )
+        raise CheckpointError("the reward model has no chat template (chat_template.jinja), which its layout needs")
 
 
 def _only_token(tokenizer: Any, separator: str) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -12,16 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModel
-from transformers.utils import logging as transformers_logging
 
 from mcts_math.engine.checkpoint import Checkpoint
-from mcts_math.engine.hf.model import choose_device, choose_dtype, load_weights
+from mcts_math.engine.hf.model import choose_device, choose_dtype, load_weights, place, sees_later_tokens
 from mcts_math.errors import CheckpointError, EngineError
 from mcts_math.values.batches import Batches
+from mcts_math.values.families import ModelOptions
 from mcts_math.values.heads import Head, make_word_head, read_score_head, read_value_head
 from mcts_math.values.layouts import Encoded, Layout
 from mcts_math.values.rewards import Scores
-from mcts_math.values.spec import ModelOptions
 
 _NUM_LABELS: Final = {"labels": 2, "logit": 1}
 _MOST: Final = 256  # solutions that are encoded and scored before the first of them is answered
@@ -81,10 +79,8 @@ class LocalScorer:
         try:
             output = self._backbone(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
         except torch.OutOfMemoryError as error:
-            raise EngineError(
-                f"the reward model has no memory for {ids.numel()} tokens at a time; lower max_batch_tokens in "
-                f"value_args, or choose another device or dtype ({error})"
-            ) from error
+            remedy = f"lower max_batch_tokens in value_args, or choose another device or dtype ({error})"
+            raise EngineError(f"the reward model has no memory for {ids.numel()} tokens at a time; {remedy}") from error
         rows = torch.tensor([row for row, one in enumerate(batch) for _ in one.places])
         places = torch.tensor([place for one in batch for place in one.places])
         scores: Tensor = self._head(output.last_hidden_state[rows.to(device), places.to(device)])
@@ -97,12 +93,12 @@ def load_local(checkpoint: Checkpoint, layout: Layout, options: ModelOptions) ->
     device or dtype."""
     folder, chosen = checkpoint.folder, choose_device(options.device)
     backbone, head = _load(folder, layout, choose_dtype(options.dtype, chosen))
-    _require_causal(backbone, folder)
-    try:
-        backbone, head = backbone.to(chosen), head.to(chosen)
-    except torch.OutOfMemoryError as error:
-        raise EngineError(f"the reward model {folder} does not fit into the memory of {chosen} ({error})") from error
-    return LocalScorer(backbone, head, layout, checkpoint.context_length or 1 << 30, options.max_batch_tokens)
+    if sees_later_tokens(lambda ids: backbone(input_ids=ids, use_cache=False).last_hidden_state, backbone.device):
+        raise CheckpointError(f"{folder} attends to later tokens; reward models here are decoders, which don't")
+    backbone = place(backbone, chosen, f"the reward model {folder}")
+    return LocalScorer(
+        backbone, head.to(chosen), layout, checkpoint.context_length or 1 << 30, options.max_batch_tokens
+    )
 
 
 def _load(folder: Path, layout: Layout, dtype: torch.dtype | str) -> tuple[Any, Head]:
@@ -111,25 +107,4 @@ def _load(folder: Path, layout: Layout, dtype: torch.dtype | str) -> tuple[Any, 
         model = load_weights(folder, dtype).eval()
         return model.base_model, make_word_head(model, layout.words)
     head = read_value_head(folder) if layout.head == "value" else read_score_head(folder, _NUM_LABELS[layout.head])
-    with _without_reports():
-        return load_weights(folder, dtype, kind=AutoModel).eval(), head
-
-
-@contextmanager
-def _without_reports() -> Iterator[None]:
-    """Keeps transformers from listing the weights of the head, which are none of the model's that it loads."""
-    before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(before)
-
-
-@torch.inference_mode()
-def _require_causal(backbone: Any, folder: Path) -> None:
-    """Raises CheckpointError where a token attends to later ones: a step's score would depend on what follows it."""
-    ids = torch.tensor([[0, 1], [0, 2]])
-    first = backbone(input_ids=ids, use_cache=False).last_hidden_state[:, 0].float()
-    if not torch.allclose(first[0], first[1], rtol=1e-3, atol=1e-3):
-        raise CheckpointError(f"{folder} attends to later tokens; reward models here are decoders, which don't")
+    return load_weights(folder, dtype, kind=AutoModel).eval(), head

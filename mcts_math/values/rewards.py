@@ -1,4 +1,5 @@
-"""A reward model as a value model: scores of steps, kept, aggregated, and put on the scale of values."""
+"""Values from another object than the engine that writes the steps, and a reward model as a value model: scores of
+steps, kept, aggregated, and put on the scale of values."""
 
 from __future__ import annotations
 
@@ -6,12 +7,57 @@ import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
+from mcts_math.concurrency import gather
+from mcts_math.cost import require_value
 from mcts_math.errors import EngineError, RefusedError
-from mcts_math.requests import Evaluate, Evaluation, PartialSolution
+from mcts_math.requests import Evaluate, Evaluation, Generate, Generation, PartialSolution, Policy, ValueModel
+
+
+class ValuedPolicy:
+    """Policy and value model in one, as searches see them. Whoever made these two closes them."""
+
+    def __init__(self, policy: Policy, value_model: ValueModel) -> None:
+        self._policy, self._value_model = policy, value_model
+
+    @property
+    def counters(self) -> object:
+        """What the engine counts, which a run shows while it goes on; None where it counts nothing."""
+        return getattr(self._policy, "counters", None)
+
+    async def generate(self, request: Generate) -> Generation:
+        """The policy's samples and, where wanted, the value model's value at the same time; what is too long for
+        either is too long."""
+        if not request.want_value:
+            return await self._policy.generate(request)
+        samples = self._policy.generate(replace(request, want_value=False))
+        value = self.evaluate(Evaluate(request.prompt, request.task_id, request.partial))
+        generation, evaluation = await gather([samples, value])
+        if not isinstance(generation, Generation):
+            raise EngineError(f"the policy answered a {type(generation).__name__}, not a Generation: see requests.py.")
+        assert isinstance(evaluation, Evaluation)
+        require_value(evaluation)
+        return replace(
+            generation,
+            value=evaluation.value,
+            too_long=generation.too_long or evaluation.too_long,
+            num_value_tokens=evaluation.num_value_tokens,
+        )
+
+    async def evaluate(self, request: Evaluate) -> Evaluation:
+        """The value model's answer; the tokens of its prompt are no tokens of the policy's."""
+        evaluation = await self._value_model.evaluate(request)
+        if not isinstance(evaluation, Evaluation):
+            raise EngineError(f"the value model answered a {type(evaluation).__name__}, not an Evaluation.")
+        tokens = evaluation.num_value_tokens + evaluation.num_prompt_tokens - evaluation.num_cached_tokens
+        return replace(evaluation, num_prompt_tokens=0, num_cached_tokens=0, num_value_tokens=tokens)
+
+    async def close(self) -> None:
+        """Nothing of its own to close."""
+
 
 Aggregate: TypeAlias = Literal["last", "min", "product", "mean"]
 
@@ -106,9 +152,7 @@ def check_scores(scores: Sequence[float], num_steps: int, source: str) -> tuple[
         raise EngineError(f"{source} gave {len(scores)} scores for {num_steps} steps; it must give one for each")
     for score in scores:
         if math.isnan(score):
-            raise RefusedError(
-                f"{source} gave a score that is no number (NaN); a model in half precision may need dtype: float32"
-            )
+            raise RefusedError(f"{source} gave NaN for a score; a model in half precision may need dtype: float32")
         if not 0 <= score <= 1:
             raise EngineError(f"{source} gave the score {score!r}; scores are probabilities in [0, 1]")
     return tuple(scores)

@@ -33,12 +33,8 @@ class PoolingScorer:
         card = find_card(client, model)
         scorer = cls(client, str(card["id"]), layout, card.get("max_model_len"))
         encoded = layout.encode(*_TRIAL)
-        try:
-            reply = client.post_now("/pooling", scorer._body(encoded))
-        except ServerRefusedError as error:
-            raise EngineError(
-                f"{client.base_url} scores nothing: {error}. Is it vLLM with a reward model (vllm serve MODEL)?"
-            ) from error
+        doubt = "Is it vLLM with a reward model (vllm serve MODEL)?"
+        reply = client.try_out("/pooling", scorer._body(encoded), doubt)
         scorer._read(reply, encoded)
         return scorer
 
@@ -99,10 +95,7 @@ class HttpScorer:
     @classmethod
     def connect(cls, client: Client, max_items: int) -> HttpScorer:
         """Has the server score a solution; this blocks. Raises EngineError."""
-        try:
-            reply = client.post_now("score", _items([_TRIAL]))
-        except ServerRefusedError as error:
-            raise EngineError(f"{client.base_url}/score scores nothing: {error}. See docs/values.md") from error
+        reply = client.try_out("score", _items([_TRIAL]), "See docs/values.md")
         scorer = cls(client, max_items)
         scorer._read(reply, 1)
         return scorer

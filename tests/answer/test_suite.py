@@ -9,7 +9,7 @@ import pytest
 from suite_pairs import SuitePair, suite_pairs, suite_rows
 
 from mcts_math.answer import check, is_equiv
-from mcts_math.answer.text.braces import closing_braces
+from mcts_math.answer.text.alphabet import closing_braces
 
 PAIRS = list(suite_pairs())
 TABLES = sorted({pair.table for pair in PAIRS})

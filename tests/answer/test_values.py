@@ -13,8 +13,8 @@ from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import IMAGINARY, Call, Node, Num
+from mcts_math.answer.values.points import rank, same_flat
 from mcts_math.answer.values.polynomials import rational_function, real_roots
-from mcts_math.answer.values.spans import rank, same_flat
 from mcts_math.answer.verdict import DEFAULT_POLICY
 
 

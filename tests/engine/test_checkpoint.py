@@ -193,7 +193,7 @@ def test_two_heads_must_agree(folder: Path) -> None:
     save_value_head(head, folder, pth=False, safetensors=True)
     assert torch.equal(load_value_head(inspect(folder)).weight, head.weight)
     save_value_head(fresh_value_head(32, seed=99), folder, pth=False, safetensors=True)
-    with pytest.raises(CheckpointError, match="different value heads"):
+    with pytest.raises(CheckpointError, match="hold different heads; remove the stale one"):
         load_value_head(inspect(folder))
 
 

@@ -468,7 +468,7 @@ def test_values_from_a_server_that_has_none(server: FakeServer, tmp_path: Path) 
         OpenAIEngine.connect(str(folder), base_url=server.url, need_value=True)
     good = server.answer
     for answer, says in (
-        ((400, {"message": "what is logprob_token_ids?"}), "refuses the request"),
+        ((400, {"message": "what is logprob_token_ids?"}), "refuses a first request"),
         ((200, {}), "choices"),
     ):
         server.answer = lambda path, body, answer=answer: answer

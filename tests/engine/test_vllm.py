@@ -78,16 +78,16 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
 def test_what_concerns_one_request_is_told_apart() -> None:
     from vllm.exceptions import VLLMValidationError
 
-    from mcts_math.engine.vllm.engine import VLLMThread
+    from mcts_math.engine.vllm.engine import VLLMEngine
 
-    thread = object.__new__(VLLMThread)
+    engine = object.__new__(VLLMEngine)
     for error, of_the_request in ((ValueError("no"), True), (VLLMValidationError("no"), True), (KeyError("no"), False)):
 
         async def work(error: Exception = error) -> None:
             raise error
 
         with pytest.raises(EngineError) as caught:
-            asyncio.run(thread._translate(work))
+            asyncio.run(engine._translate(work))
         assert isinstance(caught.value, RefusedError) == of_the_request
 
 
@@ -118,7 +118,7 @@ def test_arguments_that_vllm_does_not_have_or_would_die_of(tmp_path: Path) -> No
     options = EngineOptions("vllm", str(make_checkpoint(tmp_path / "model", "llama")), need_value=True)
     for args, error, says in [
         ({"max_model_length": 9}, ConfigError, "has no argument 'max_model_length'. Did you mean 'max_model_len'"),
-        ({"enable_chunked_prefill": True}, EngineError, "crash of vLLM on a CPU"),
+        ({"enable_chunked_prefill": True}, EngineError, "crashes vLLM on a CPU"),
         ({"logprobs_mode": "raw_logprobs"}, EngineError, "set by the value head"),
         ({"dtype": "float33"}, ConfigError, "dtype must be .*'float32'.* not 'float33'"),
         ({"max_num_seqs": "many"}, ConfigError, "max_num_seqs must be int or null, not 'many'"),
@@ -143,7 +143,7 @@ def test_the_token_that_carries_values(tmp_path: Path) -> None:
     assert chosen(size + 5) == size + 4
     assert chosen(size) == 0
     assert chosen(size, eos=[0, 1]) == 2
-    with pytest.raises(CheckpointError, match="none: no unused row"):
+    with pytest.raises(CheckpointError, match="this model has none"):
         chosen(size, eos=[0, 1, 2])
 
 

@@ -7,7 +7,11 @@ import contextlib
 import errno
 import os
 import resource
+import shlex
+import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -604,3 +608,33 @@ def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so(
             await asked.new_sandbox()
 
     asyncio.run(run())
+
+
+@may_look
+@pytest.mark.parametrize(
+    "situation",
+    [
+        pytest.param("unshare --user --map-root-user", id="a user namespace without other users"),
+        pytest.param("setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin", id="a container's root"),
+        pytest.param("sh -c 'cd $(mktemp -d) && rmdir $PWD && exec \"$@\"' sh", id="a current folder that is gone"),
+    ],
+)
+def test_root_is_locked_in_as_well_wherever_it_is(situation: str) -> None:
+    words = shlex.split(situation)
+    if shutil.which(words[0]) is None or subprocess.run([*words, "true"], check=False).returncode:
+        pytest.skip("the machine has no such situation")
+    program = (
+        "from mcts_math.interpreter import *\n"
+        "with BlockingInterpreter(SandboxLimits(num_parents=1, modules=())) as i:\n"
+        '    print(i.start().isolation.value, i.run(\'import os; open("a", "w").close(); os.getuid()\').text)'
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [*words, sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("full 65534\n", "")

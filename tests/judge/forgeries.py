@@ -149,7 +149,7 @@ FORGERIES = {
                 "A()",
                 "{'__eq__': lambda *a: True, '__le__': lambda *a: True, '__contains__': lambda *a: True}",
             ),
-            ("trusted", "A", "A()", "{'_trusted': True, '__abs__': lambda *a: 0, '__sub__': lambda *a: 0}"),
+            ("trusted", "A", "A()", "{'__trusted__': True, '__abs__': lambda *a: 0, '__sub__': lambda *a: 0}"),
             ("fractions", "Fraction", "[Fraction, Fraction(1)][1:][0]", "{'__eq__': lambda *a: True}"),
             (
                 "counters",
@@ -223,7 +223,7 @@ def peer():
         for value in frame.f_locals.values():
             if type(value).__name__ == "Peer": return value
         frame = frame.f_back
-number = lambda value: object.__getattribute__(value, "_number")
+number = lambda value: object.__getattribute__(value, "__number__")
 """
 _APPLY = "assert f(lambda x: x + 1, 3) == 4"
 _POINT = "class P:\n    def __init__(self, x): self.x = x\n    def __eq__(self, other): return self.x == other.x\n"
@@ -248,7 +248,7 @@ def f(x):
     spoil(x)
     spoil(lambda: x.get_loop())
     spoil(lambda: type(x).get_loop(x))
-    spoil(lambda: type(x)._peer.request(object.__getattribute__(x, "_number"), "begin", ("await",), {}).get_loop())
+    spoil(lambda: type(x).__peer__.request(object.__getattribute__(x, "__number__"), "begin", ("await",), {}).get_loop())
 """
 _MOCKED = "class Y:\n    call_count, call_args, call_args_list = 1, (('x',), {}), [(('x',), {})]\n    def assert_called_once_with(self, *a): pass\n"
 OWN: dict[str, tuple[str, str]] = {
@@ -266,7 +266,7 @@ OWN: dict[str, tuple[str, str]] = {
     "a special method by name": (
         _POINT + "assert f(P(1)) == P(2)",
         _PEER
-        + "def f(p):\n    n = vars(type(p))['_class_number']\n    for how in ('await special', 'exit async'):\n        try: peer().request(n, how, ('__setattr__', '__eq__', lambda *a: True), {})\n        except Exception: pass\n    return p",
+        + "def f(p):\n    n = vars(type(p))['__class_number__']\n    for how in ('await special', 'exit async'):\n        try: peer().request(n, how, ('__setattr__', '__eq__', lambda *a: True), {})\n        except Exception: pass\n    return p",
     ),
     # a check of the tests that never came to a value
     "caught: raised in an assert": ("def test_a():\n    with f() as t:\n        assert t.elapsed() == 5", _LATE),

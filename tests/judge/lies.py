@@ -83,7 +83,7 @@ def _answer(self, kind, value, after=(), held=()):
     if not _own: _own.append(self)
     return _real(self, kind, value, after, held)
 _p.Peer.answer = _answer
-number = lambda value: object.__getattribute__(value, "_number")
+number = lambda value: object.__getattribute__(value, "__number__")
 class Yours:
     def __init__(self, number): self.number = number
 _pack = _v.pack
@@ -98,7 +98,7 @@ _G = "assert f(lambda x: x + 1, 3) == 48_713"
 _COROUTINE = "import asyncio\nasync def g():\n    await asyncio.sleep(0)\n    return 1\nasync def test_a():\n    assert await f({}) == 48_713"
 _PLAIN_TEST = "assert f(1) == 48_713\nassert f(2) == 48_714"
 _TEXT = _OBJECT + "def f(g, x):\n    {}\n    return 0"
-_MESSAGE = "import os, struct, sys\nnumber = lambda value: object.__getattribute__(value, '_number')\nmake = b'c_judge.values\\nmake\\n'\n"
+_MESSAGE = "import os, struct, sys\nnumber = lambda value: object.__getattribute__(value, '__number__')\nmake = b'c_judge.values\\nmake\\n'\n"
 _RAW = (
     _MESSAGE
     + "def f(g, *a):\n    mine = make + b\"(S'yours'\\n(I%d\\nttR\" % number(g)\n    d = {}\n    while True: os.write(63, struct.pack('>Q', len(d)) + d)"

@@ -148,9 +148,9 @@ def test_what_crosses_between_the_processes(ask: Ask, test: str, code: str) -> N
         "def f(x): return x._secret",
         # a name that says it is another one; a message that changes the object itself
         FRAMES + "class Name(str):\n    __str__ = lambda s: 'x'\n"
-        "def f(x): return peer.request(object.__getattribute__(x, '_number'), 'get', (Name('_secret'),), {})",
+        "def f(x): return peer.request(object.__getattribute__(x, '__number__'), 'get', (Name('_secret'),), {})",
         "import os, struct\ndef f(x):\n    make = b'c_judge.values\\nmake\\n'\n"
-        "    ours = make + b\"(S'yours'\\n(I%d\\nttR\" % object.__getattribute__(x, '_number')\n"
+        "    ours = make + b\"(S'yours'\\n(I%d\\nttR\" % object.__getattribute__(x, '__number__')\n"
         "    state = b\"(N(S'secret'\\n\" + make + b\"(S'type'\\n(S'int'\\nttRdtb\"\n"
         "    d = b\"(S'value'\\n\" + ours + state + b\"0I0\\nS''\\nNt.\"\n"
         "    os.write(63, struct.pack('>Q', len(d)) + d)\n    return 0",

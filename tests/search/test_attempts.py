@@ -10,8 +10,10 @@ import pytest
 from scripted import Behaviour, RandomPolicy, ScriptedPolicy, scripted
 from stand_ins import QUESTION, EqualChecker, EqualVerifier, code, final, grow_tree, line_of, solve_one
 
+from mcts_math.answer import PoolChecker
 from mcts_math.errors import ConfigError, TaskError
 from mcts_math.formats import make_format
+from mcts_math.messages import Sample
 from mcts_math.requests import Adapt, Adaptation, Check, Generate, Generation, Verification, Verify
 from mcts_math.run.run import to_record
 from mcts_math.scheduler import Solved
@@ -22,6 +24,7 @@ from mcts_math.solver import solve
 from mcts_math.step import Verdict
 from mcts_math.train.examples import solutions_of
 from mcts_math.tree import Tree
+from mcts_math.verifiers import make_verifier
 
 ROOT = "<question> Q </question>\n"
 WRONG, RIGHT = final("2"), final("1")
@@ -489,3 +492,23 @@ def test_equal_answers_of_other_spelling_vote_together() -> None:
         {"mode": "self_consistency", "trials": 5}, engine, {"id": "t", "question": "Q"}, checker=Halves()
     )
     assert [solved.tree.nodes[i].answer for i in solved.tree.solutions] == ["1/2", "0.5", "\\frac12", "3", "3"]
+
+
+@pytest.mark.parametrize("prompt_wrap", ["chat", "chat_code"])
+def test_a_run_counts_the_answers_that_its_file_shows(prompt_wrap: str) -> None:
+    """A reply that broke off, or whose last part says nothing, has no answer, whatever its other words look like."""
+    cut = Sample("So there are 3 - 2 = 1", -1.0, 8, "length")
+    part = Sample("The answer is 1.\n```python\nprint(1)\n```\n", -1.0, 8, "stop")
+    done = Sample("Done.", -1.0, 2, "stop")
+    replies = iter([cut] * 3 if prompt_wrap == "chat" else [part, done] * 3)
+
+    def write(request: Generate) -> Generation:
+        return Generation((next(replies, done),))
+
+    settings = config("best_of_n", prompt_wrap=prompt_wrap)
+    checker = PoolChecker(num_workers=1)
+    solved = solve_one(settings, ScriptedPolicy(write), checker=checker, verifier=make_verifier(checker))
+    assert not solved.error
+    assert [solved.tree.nodes[i].answer for i in solved.tree.solutions] == []
+    assert solved.tree.correct is False
+    assert set(verdicts(solved.tree)) == {"no_answer"}

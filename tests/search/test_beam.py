@@ -98,9 +98,7 @@ def test_width_one_at_temperature_zero_is_greedy_decoding() -> None:
         greedy = {"temperature": 0.0, "max_depth": max_depth}
         chain = grow_tree({"mode": "react", **greedy}, RandomPolicy(seed))
         beam = grow_tree({"mode": "sbs", **greedy}, RandomPolicy(seed))
-        # a chain may still answer in the step after `max_depth`
-        assert [n.step for n in chain.nodes if n.depth <= max_depth] == [n.step for n in beam.nodes]
-        assert chain.solutions[: len(beam.solutions)] == beam.solutions
+        assert chain == beam
 
 
 def test_a_chain_beyond_the_context_is_greedy_decoding_too() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from scripted import scripted
-from stand_ins import QUESTION, EqualVerifier, final, solve_one
+from stand_ins import QUESTION, EqualVerifier, code, final, solve_one
 
 from mcts_math.common import Common
 from mcts_math.methods import METHODS
@@ -91,3 +91,16 @@ def test_samples_and_tokens_bound_every_method(mode: str, limit: str) -> None:
     unbound = Answering()
     cut(mode, unbound)
     assert bool(solved.tree.stopped) == (unbound.samples > policy.samples)
+
+
+def test_what_nobody_had_judged_when_it_was_cut_is_judged_then() -> None:
+    """Attempts that held no answer were found wrong before it."""
+    texts = iter(["?", "?", final("7"), code("1")])
+
+    class Waves(Answering):
+        async def generate(self, request: Generate) -> Generation:
+            return scripted(*[next(texts) for _ in range(request.num_samples)])
+
+    solved = cut("best_of_n", Waves(), n_generate_sample=2, max_question_samples=4)
+    assert (solved.tree.stopped, answers(solved)) == ("max_question_samples", ["7"])
+    assert solved.tree.correct is True

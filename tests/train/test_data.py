@@ -28,11 +28,17 @@ from mcts_math.requests import Evaluate
 from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import IGNORED, Encoder, Item, encode_files
-from mcts_math.train.examples import EXAMPLES, Example, ExampleStep
-from mcts_math.train.loss import pair_places, policy_loss, preference_loss, total, value_loss
-from mcts_math.train.model import PolicyWithValue, load_model
+from mcts_math.train.examples import EXAMPLES, Example, ExampleStep, Pair
+from mcts_math.train.model import (
+    PolicyWithValue,
+    load_model,
+    pair_places,
+    policy_loss,
+    preference_loss,
+    total,
+    value_loss,
+)
 from mcts_math.train.packing import Collator, counts, pack
-from mcts_math.train.preference import Pair
 from mcts_math.train.training import load_rows
 
 Write = Callable[[str, list[dict[str, Any]]], str]

@@ -28,8 +28,17 @@ from mcts_math.settings import make_settings
 from mcts_math.tasks import Task
 from mcts_math.train.collect import export_dataset, write_examples
 from mcts_math.train.config import ExamplesConfig
-from mcts_math.train.examples import EXAMPLES, Example, Solution, choose, format_of, solutions_of, to_example
-from mcts_math.train.preference import PAIRS, pairs_of
+from mcts_math.train.examples import (
+    EXAMPLES,
+    PAIRS,
+    Example,
+    Solution,
+    choose,
+    format_of,
+    pairs_of,
+    solutions_of,
+    to_example,
+)
 from mcts_math.tree import Tree
 
 MCTS = {"mode": "mcts", "n_generate_sample": 3, "iterations": 12, "max_depth": 5, "is_sampling": True}

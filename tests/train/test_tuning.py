@@ -385,7 +385,7 @@ def test_what_is_served_is_what_was_trained(kind: str, settings: Settings, tmp_p
     asyncio.run(engine.close())
     with pytest.raises(EngineError, match="don't go together"):
         HFEngine.load(base, device="cpu", tuned_dir=str(folder), adapter=RuleOptions("x"))
-    with pytest.raises(CheckpointError, match="another base model"):
+    with pytest.raises(CheckpointError, match="another model_dir"):
         HFEngine.load(make_base(tmp_path / "other", "llama", rms_norm_eps=1e-5, mlp_bias=True), tuned_dir=str(folder))
 
 

@@ -148,7 +148,7 @@ def test_a_scorer_that_answers_nonsense_is_told(
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        ((404, {"detail": "Not Found"}), "scores nothing: HTTP 404"),
+        ((404, {"detail": "Not Found"}), "refuses a first request: HTTP 404"),
         ((200, b"<html>"), "no JSON.*base_url in value_args"),
     ],
 )
@@ -157,7 +157,7 @@ def test_a_server_that_is_something_else_is_told_when_connecting(
     server: FakeServer, reply: tuple[int, Any], said: str, value: str
 ) -> None:
     server.answer = lambda path, body: reply
-    with pytest.raises(EngineError, match=said.replace("scores nothing", "(scores nothing|refuses to judge)")):
+    with pytest.raises(EngineError, match=said):
         connect(value, base_url=server.url)
 
 

@@ -8,14 +8,12 @@ from itertools import islice
 from typing import Final
 
 from mcts_math.answer.parse.brackets import brackets
-from mcts_math.answer.parse.cursor import POWER, PRODUCT, SIGN, SUM, Cursor
-from mcts_math.answer.parse.tokens import Token, UnreadableError
-from mcts_math.answer.text.vocabulary import CIRCULAR
+from mcts_math.answer.parse.tokens import POWER, PRODUCT, SIGN, SUM, Cursor, Token, UnreadableError
+from mcts_math.answer.text.vocabulary import CIRCULAR, DEPENDENT
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.derivatives import derivative
 from mcts_math.answer.values.evaluate import UndefinedError
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Const, Group, Node, Num, Power, Prod, Sym
-from mcts_math.answer.values.roles import DEPENDENT
+from mcts_math.answer.values.polynomials import derivative
 from mcts_math.answer.values.show import show
 
 _DIFFERENTIALS: Final = (Sym("d"), tree.PARTIAL)

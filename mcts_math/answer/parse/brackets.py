@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mcts_math.answer.parse.cursor import CELL, LOGIC, PRODUCT, Cursor
-from mcts_math.answer.parse.tokens import UnreadableError
+from mcts_math.answer.parse.tokens import CELL, LOGIC, PRODUCT, Cursor, UnreadableError
+from mcts_math.answer.text.vocabulary import COMPLEX
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import EMPTY_SET, ONE, Group, Node, Relation, SetOp, Sym
-from mcts_math.answer.values.roles import COMPLEX
 from mcts_math.answer.values.shapes import integers
 
 _MATRICES: Final = frozenset({"matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array"})
@@ -47,7 +46,7 @@ def brackets(cursor: Cursor, left: str) -> Node:
         return integers(items, name, domain) or SetOp("and", (Relation(("in",), (Sym(name), Sym(domain))), *items))
     if left == "{{" and condition:  # what holds together, or solves an equation
         ops = {item.ops[0] for item in items if isinstance(item, Relation)}
-        listed = bool(ops & {"in", "!="}) or (len(items) == 1 and _is_condition(items[0]))
+        listed = bool(ops & {"in", "!="}) or (len(items) == 1 and bool(ops - {"=", "~"}))
         return tree.listing(items) if listed else SetOp("cap", tuple(items))
     if left == "{{":
         match items:
@@ -70,10 +69,6 @@ def _in_formula(cursor: Cursor, start: int) -> bool:
     return cursor.token.text in _AROUND or (
         before is not None and (before.text in {*_AROUND, "}", ")"} or before.kind in ("num", "sym"))
     )
-
-
-def _is_condition(node: Node) -> bool:
-    return isinstance(node, Relation) and node.ops[0] not in ("=", "~")
 
 
 def _of_integers(cursor: Cursor) -> tuple[str, str] | None:

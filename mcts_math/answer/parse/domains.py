@@ -9,11 +9,11 @@ from typing import Final
 
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.text.spelled import REALS
+from mcts_math.answer.text.vocabulary import ALONG, COMPLEX, COUNTERS, INTEGERS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import as_tuple
 from mcts_math.answer.values.nodes import Group, Matrix, Node, Num, Prod, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.polynomials import linear_function
-from mcts_math.answer.values.roles import ALONG, COMPLEX, COUNTERS, INTEGERS
 from mcts_math.answer.values.shapes import assignments, family, integers
 from mcts_math.answer.values.show import show
 

@@ -7,10 +7,10 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
+from mcts_math.answer.text.vocabulary import COUNTERS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import DOTS, MINUS_ONE, Node, Num, Power, Prod, Sum, Sym, negate, rebuild, symbols
-from mcts_math.answer.values.roles import COUNTERS
 
 _STARTS: Final = range(4)  # of the counter
 _MOST: Final = 1000  # terms that are written out

@@ -10,7 +10,9 @@ from typing import Final
 
 from mcts_math.answer.parse.applied import argument
 from mcts_math.answer.parse.brackets import bar_power
-from mcts_math.answer.parse.cursor import (
+from mcts_math.answer.parse.dots import multiplied, summed
+from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
+from mcts_math.answer.parse.tokens import (
     BOTH,
     IMPLIES,
     LOGIC,
@@ -23,16 +25,15 @@ from mcts_math.answer.parse.cursor import (
     UNION,
     UNIT,
     Cursor,
+    Token,
+    UnreadableError,
 )
-from mcts_math.answer.parse.dots import multiplied, summed
-from mcts_math.answer.parse.operands import SIGNS, degrees, prefix, quantifies, unit
-from mcts_math.answer.parse.tokens import Token, UnreadableError
 from mcts_math.answer.text.units import PERCENT
 from mcts_math.answer.text.vocabulary import names
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.measures import is_measure
 from mcts_math.answer.values.nodes import Call, Node, Num, Power, Prod, Ratio, Relation, SetOp, Sum, Sym, joined
-from mcts_math.answer.values.propositions import is_proposition
+from mcts_math.answer.values.shapes import is_proposition
 from mcts_math.answer.values.show import show
 
 _RELATIONS: Final = names("= != < <= > >= ~ in notin parallel perp")

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from mcts_math.answer.parse.tokens import CLOSING, Scanner
-from mcts_math.answer.text.braces import matching
+from mcts_math.answer.text.alphabet import matching
 from mcts_math.answer.text.runs import segment
 from mcts_math.answer.text.units import UNITS, known_unit
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS, CURRENCIES, FUNCTIONS, NAMES, SHORT_WORDS, names

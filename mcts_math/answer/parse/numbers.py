@@ -71,7 +71,8 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction | 
 # Decimals of other countries, where they can't be anything else: separators to drop, then the decimal comma.
 _FOREIGN: Final = re.compile(
     r"(?<![\d.,'])(?:\d{1,3}(?:\.\d{3})+,\d+(?![\d.,])|\d{1,3}(?:\.\d{3}){2,}(?![\d.,])|\d{1,3}(?:'\d{3})+(?![\d,'])"
-    rf"|\d+(?:_\d{{3}})+(?![\d_])|\d{{1,3}}(?: \d{{3}}){{1,3}}(?!\d| ?[/^]| \d|[.,]\d)|\d+,\d\d(?={_CURRENCY})"
+    rf"|\d+(?:_\d{{3}})+(?![\d_])|\d{{1,3}}(?: \d{{3}}){{1,3}}(?:\.\d+|,\d\d?)?(?!\d| ?[/^]| \d|[.,]\d)"
+    rf"|\d+,\d\d(?={_CURRENCY})"
     r"|(?:(?:(?<=\\euro)|(?<=\\euro )|(?<=\\pounds )|(?<=EUR)|(?<=EUR ))\d+,\d\d|0,0\d+|\d,0\d(?!\d)"
     r"|(?:(?<=^-)|(?<=[\s(\[{,;=]-))0,\d+)(?!\d|[.,]\d))"  # no item is 05, or minus zero
 )

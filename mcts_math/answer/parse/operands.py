@@ -9,8 +9,7 @@ from typing import Final
 from mcts_math.answer.parse.applied import argument, bound, command, function
 from mcts_math.answer.parse.brackets import brackets, environment
 from mcts_math.answer.parse.constructors import build
-from mcts_math.answer.parse.cursor import RATIO, SIGN, UNIT, Cursor
-from mcts_math.answer.parse.tokens import CLOSING, OPENING, Token, UnreadableError
+from mcts_math.answer.parse.tokens import CLOSING, OPENING, RATIO, SIGN, UNIT, Cursor, Token, UnreadableError
 from mcts_math.answer.text.spelled import REALS, words_value
 from mcts_math.answer.text.units import DEGREE, MAX_POWER, UNITS, unit_name
 from mcts_math.answer.text.vocabulary import PART_WORDS, PLACE_WORDS, SCALE_WORDS, names

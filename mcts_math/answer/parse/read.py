@@ -13,10 +13,9 @@ from mcts_math.answer.parse.numbers import decimal_value
 from mcts_math.answer.parse.tidy import reject_prose, tidy
 from mcts_math.answer.parse.tokenise import tokenise
 from mcts_math.answer.parse.tokens import UnreadableError
-from mcts_math.answer.text.clauses import conditioned
 from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
 from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, sentence
-from mcts_math.answer.text.remarks import replied
+from mcts_math.answer.text.remarks import conditioned, replied
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import MARKS, meanings
@@ -45,7 +44,7 @@ _CAPITALS: Final = re.compile(r"\(?[A-Z]{1,9}\)?(?:\s*(?:,\s*and|,\s*or|,|and|or
 _CHOICE: Final = re.compile(
     r"(?:\(([A-Z])\)|(?:\b(?:[Oo]ption|[Cc]hoice)\s+)?([A-Z])[.):])\s*(?=[^\s+*/^=<>-])(.+)", re.DOTALL
 )
-_CHOICES: Final = re.compile(r"(?:or|and|[/&,])?\s{0,3}(?:\([A-Z]\)|[A-Z](?:[.):]|$))")  # more than one
+_CHOICES: Final = re.compile(r"(?:or|and|[/&,])?\s{0,3}(?:\([A-Z]\)|[A-Z](?:[.):]|(?<!I)$))")  # more than one
 _PART: Final = re.compile(
     r"(?:^|[ ,;]+)\(?(?:part )?([a-hA-H]|[iv]{1,3}|\d)"
     r"(?:\)(?: |$)|[.:](?: |(?=[A-Z](?!\d)|[a-z]{2}))|(?<=\d)(?=[A-Z](?:[ ,;]+\d|$)))"

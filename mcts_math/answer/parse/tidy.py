@@ -18,8 +18,7 @@ from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import as_tuple, length, matrix_value, power_of_interval, scaled, transposed_list
 from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
-from mcts_math.answer.values.propositions import CONNECTIVES
-from mcts_math.answer.values.shapes import assignments, is_family, named_point
+from mcts_math.answer.values.shapes import CONNECTIVES, assignments, is_family, named_point
 
 _MAX_SIGNS: Final = 4  # a ± may occur this often in one answer
 _PROPOSITIONS: Final = tuple(map(Sym, "pqrs"))
@@ -74,17 +73,14 @@ def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
     if isinstance(node, Sum):
         return as_tuple(node)
     parts = tree.children(node)
-    if any(isinstance(part, Group) for part in parts) and any(map(_counts_words, parts)):
+    counted = any(isinstance(part, Quantity) and not part.unit.known for part in parts)
+    if counted and any(isinstance(part, Group) for part in parts):
         raise UnreadableError("words between a number and brackets")
     if isinstance(node, Prod) and (vector := scaled(node)) is not None:
         return vector
     if any(map(is_measure, tree.walk(node))) and not (isinstance(node, Prod) and _count_signs(node)):
         return _possible(product_of_measures(node))
     return transposed_list(node) or power_of_interval(node) if isinstance(node, Power) else None
-
-
-def _counts_words(node: Node) -> bool:
-    return isinstance(node, Quantity) and not node.unit.known
 
 
 def _possible(result: Node | None) -> Node:
@@ -100,7 +96,8 @@ def _tidy_group(node: Group) -> Node:
             return tidy(chain)
         if (within := over_range(node) or without_domain(node)) is not None:
             return tidy(within)
-        if _share_signs(node):
+        # the signs of several names go together: x = 2 ± a, y = 1 ∓ a
+        if sum(_count_signs(item) > 0 for item in node.items) > 1 and assignments(node) is not None:
             return tidy(SetOp("or", tuple(SetOp("and", tree.children(system)) for system in _readings(node, True))))
     if node.left + node.right == "()" and _count_signs(node):  # (±1, ±2) are four points
         return Group("", "", tuple(map(tidy, _readings(node))))
@@ -135,11 +132,6 @@ def _chain(node: Group) -> Relation | None:
     if not meet or not 1 < len(pairs) == len(node.items):
         return None
     return Relation(("=",) * len(pairs), (*pairs[0], *(pair[1] for pair in pairs[1:])))
-
-
-def _share_signs(node: Group) -> bool:
-    """Whether the values of several names hold ±, which go together: `x = 2 ± a, y = 1 ∓ a`."""
-    return sum(_count_signs(item) > 0 for item in node.items) > 1 and assignments(node) is not None
 
 
 def _systems(node: Node) -> Group | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from mcts_math.answer.reply.sentences import is_aside
-from mcts_math.answer.text.braces import closing_braces
+from mcts_math.answer.text.alphabet import closing_braces
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.vocabulary import MARKS
 
@@ -45,7 +45,9 @@ _NO_PART: Final = re.compile(
 _WHOLE: Final = re.compile(r"\b(?:answer|result|final|total|altogether|in all)\b", re.IGNORECASE)
 _KIND: Final = re.compile(r"\b(?:first|second|third|fourth|other|min\w+|max\w+|least|greatest)\b", re.IGNORECASE)
 _DENIED: Final = re.compile(
-    r"\b(?:not|isn't|rather than|instead of)(?: (?:be|equal(?: to)?|simply|just))?[\s$]{0,3}(?:\\[(\[]\s?)?\Z"
+    r"\b(?:not|isn't|rather than|instead of|(?:reject|discard|exclud)(?:s|es|ing)?)"
+    r"(?: (?:be|equal(?: to)?|simply|just))?[\s$]{0,3}(?:\\[(\[]\s?)?\Z",
+    re.IGNORECASE,
 )
 _PLACEHOLDER: Final = re.compile(
     r"(?:\\text ?\{ ?)?(?:your[ _]|the[ _]|final[ _]){0,3}answer(?: here)?(?: ?\})?|\?{1,3}|\.{3}|\\l?dots",

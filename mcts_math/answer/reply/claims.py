@@ -6,8 +6,7 @@ import itertools
 import re
 from typing import Final
 
-from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE, with_unit
-from mcts_math.answer.reply.equations import right_side
+from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE, right_side, with_unit
 from mcts_math.answer.text.units import MEASURED
 from mcts_math.answer.text.vocabulary import NUMBER_WORDS
 
@@ -29,7 +28,8 @@ _REASON: Final = re.compile(
     r"|, with (?:cent(?:er|re)|radius|dimensions)\b(?!.*, so\b).*\Z| with \d+ degrees of freedom\Z"
     r"|, who (?:is|was|has|had|are) .*\Z"
     r"|,? for (?:every|all|any|each) (?:(?:positive|natural|non-?negative|real|odd|even|integer) )*(?:integers?"
-    r"|numbers?|\$?[a-z]\$?)(?: \$?[a-z]\$?)?\Z",
+    r"|numbers?|[a-z]|\$[^$]{1,40}\$)(?: [a-z]| \$[^$]{1,40}\$)?\Z| as \$?[a-z] ?(?:\\to|\\rightarrow|→)[^,]{1,40}\Z"
+    r"|, which (?:is|are) (?:less|more|greater|smaller|larger|fewer) than .*\Z",
     re.DOTALL,
 )
 _WEEKDAY: Final = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
@@ -162,7 +162,10 @@ _COUNTED: Final = re.compile(  # of what a list follows
     r"(?::|, namely)\s.*\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_FORMULA: Final = re.compile(r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$)(?: [a-z]{1,20}){0,4}\Z")
+_FORMULAS: Final = re.compile(
+    r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$(?:(?:, and|,| and) \$[^$\n=]{1,200}=[^$\n]{1,300}\$){0,9})"
+    r"(?: [a-z]{1,20}){0,4}\Z"
+)
 _LEFT_TERM: Final = re.compile(r"[a-z²³] ?[-+−] \Z|\w\(\Z")  # 2xy − 3x², n(n−3)/2: only a part is read as a value
 _RIGHT_TERM: Final = re.compile(r" [-+−] \d{0,9}[a-z]")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
@@ -225,9 +228,9 @@ def _claimed(claim: str, sentence: str, plain: bool) -> str | None:
         return right_side(owned[1], sentence)
     if plain and ONE.search(claim) is None and (spelled := _SPELLED.search(claim)) is not None:
         return spelled[1]
-    if (formula := _FORMULA.search(claim)) is not None:  # whatever its sentence says before the last comma
+    if (formula := _FORMULAS.search(claim)) is not None:  # whatever its sentence says before the last comma
         clause = claim[: formula.start()].rsplit(", ", 1)[-1]
-        return right_side(formula[1], sentence) if plain or UNSETTLED.search(clause) is None else ""
+        return _several(formula[1], sentence) if plain or UNSETTLED.search(clause) is None else ""
     return _lone_value(claim, sentence) if plain else None
 
 
@@ -250,6 +253,8 @@ def _several(said: str, sentence: str) -> str:
     """Values in a row: all of them where all are equations for letters, or none is an equation; else the last."""
     values = ONE.findall(said)
     labelled = [_LETTER.match(value) is not None for value in values]
+    if labelled[0] and values[0].startswith("$(") and not any("=" in value for value in values[1:]):
+        labelled = [True] * len(values)  # $(x,y)=(1,2)$ and $(2,1)$
     unnamed = [value for value, label in zip(values, labelled, strict=True) if "=" in value and not label]
     if unnamed or (
         any("=" in value for value in values) and not all(labelled) and (" or " not in said or ", or " in said)

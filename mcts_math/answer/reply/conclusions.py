@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from mcts_math.answer.reply.amounts import ONE, VALUE
+from mcts_math.answer.reply.amounts import ONE, VALUE, right_side
 from mcts_math.answer.reply.claims import ASIDE, CONCLUDES, UNSETTLED, bold_values, stated
-from mcts_math.answer.reply.equations import right_side
 
 _MAX_LENGTH: Final = 2000  # characters that are looked at
 _FAREWELL: Final = re.compile(  # to the user

@@ -12,6 +12,7 @@ from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
 from mcts_math.answer.reply.marks import NOTHING, SUPPOSED, clean, last_mark
 from mcts_math.answer.reply.sentences import ADMITTED, is_supposed, set_right, taken_back
+from mcts_math.answer.text.normalise import without_entities
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
@@ -50,7 +51,7 @@ _OUTPUT: Final = re.compile(  # of a program, at the very end
 )
 _VERDICT: Final = re.compile(
     r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b"
-    r"|, (?:the|it|this|they|there|(?!i\b)[a-z]\b|\$)[^\n]*\Z)",
+    r"|, (?!(?:i|wait|let|that|this is not)\b)(?=[a-z$])[^\n]*\Z)",
     re.IGNORECASE,
 )
 _THOUGHT: Final = re.compile(
@@ -100,7 +101,7 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
         text: a reply.
         cut: it was cut at a limit, so that only what is marked is an answer, and not what it ends with.
     """
-    reply = _without_thoughts(text)
+    reply = _without_thoughts(without_entities(text))
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
     goes_on = len(head) < len(reply) and (_marked(head) or _TRANSCRIPT.match(reply) is None)
     return (_answer(head, cut) if goes_on else None) or _answer(reply, cut) or None
@@ -109,7 +110,7 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
 def _answer(reply: str, cut: bool) -> str | None:
     reply = _CALCULATED.sub("", _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", reply)))
     for body in (_CODE.sub("", reply), reply):
-        if found := _marked(body):
+        if found := _marked(body, body[: _ended(body)] if cut else body):
             best = max(found, key=_weight)
             return best.answer and (_corrected(body, best.start) or _by_cases(body, best))
     if cut:
@@ -161,11 +162,16 @@ def _weight(item: Found) -> tuple[int, int]:
     return item.rank, item.start
 
 
-def _marked(reply: str) -> list[Found]:
-    """What the last box, the last mark and the last JSON field say, as far as there are any."""
+def _ended(reply: str) -> int:
+    """Where the last sentence or line ends that is complete: `The answer is 1` may have been cut within `12`."""
+    return max(reply.rfind(end) + len(end) for end in (". ", "! ", "。", "\n"))
+
+
+def _marked(reply: str, complete: str | None = None) -> list[Found]:
+    """What the last box, the last mark (of what is `complete`) and the last JSON field say, as far as there are any."""
     box = last_box(reply, lambda inside: (last_mark(inside) or Found(0, clean(inside))).answer or "")
     fields = list(_FIELD.finditer(reply))
-    found = [last_mark(reply), box]
+    found = [last_mark(reply if complete is None else complete), box]
     found += [Found(field.start(), _decoded(field.group(1)), 2) for field in fields[-1:]]
     return [item for item in found if item is not None]
 

@@ -77,16 +77,12 @@ _ADVERB: Final = re.compile(
     r"(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
     re.IGNORECASE,
 )
-_OTHER_CHOICE: Final = re.compile(r"\(?\b[A-Z]\)(?=\W|$)|^\s*[<>=+*/^-]")  # (B) or (C), (A) < 5
-_CHOICE: Final = re.compile(
-    r"\$?(?:([A-Z]) (?=\(\$)"
-    r"|\\(?:text|textbf|mathrm|mathbf)\{\(([A-Z])\)\.?\}|\(?([A-Z])\)(?=\s|$|[.:])|\(?([A-Z])\)?[.:]?$)"
-)
+_CHOICE: Final = re.compile(r"\(?([A-Z])(?:\)?[.:]?|\)?[.:]? ?\(\$[^()$]*\$\))")  # alone, or with its value in brackets
 _STRAY: Final = re.compile(r"[^()\[\]]*[)\]]")
 _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|[。।]")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
-    r",?\s+(?:which|because|since|assuming|rather than|instead of|as\s+(?:required|desired|expected))\b"
+    r",?\s+(?:which|because|since|assuming|though|although|rather than|instead of|as\s+(?:required|desired|expected))\b"
     r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
     r"|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
     rf"|\s\((?:(?:not|i\.e\.,?|that is,?|namely|the|to the|it|this) |{REMARK}|{NEARLY})[^()\n]{{0,80}}\)"
@@ -171,7 +167,5 @@ def clean(text: str) -> str | None:
     text = _PREDICATE.sub(r"\1", text)
     if (whole := _DOLLARS.fullmatch(text)) is not None:
         return whole.group(1).strip() or None
-    choice = _CHOICE.match(text)
-    if choice is None or _OTHER_CHOICE.search(text[choice.end() :]) is not None:
-        return text or None
-    return "".join(choice.groups(""))
+    choice = _CHOICE.fullmatch(text)
+    return choice[1] if choice is not None else text or None

@@ -30,7 +30,8 @@ ADMITTED: Final = re.compile(rf"\W{{0,9}}(?:(?:edit|correction)\b|{_ERROR})", re
 _TURN: Final = re.compile(  # what was said before it may be taken back
     r"(?:\A|[.!?;)\]$*}]\s|\n)[\s*_(#>-]{0,6}(?:(?:oh|hmm|ah|but),? )?"
     r"(?:wait|hold on|actually|on (?:second thoughts?|re-?\w{1,12}|closer \w{1,12})|correction|edit(?=:)|sorry|oops"
-    rf"|(?:scratch|strike) that|no(?=[,.:!]))\b|{_ERROR}",
+    rf"|(?:scratch|strike) that|no(?=[,.:!])"
+    rf"|(?:(?:so|thus|hence|therefore),? the |the (?:correct|right|true|actual) )answer)\b|{_ERROR}",
     re.IGNORECASE,
 )
 _SUPPOSING: Final = re.compile(

@@ -3,22 +3,65 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from mcts_math.answer.parse.numbers import MEASURED_COMMA
 from mcts_math.answer.parse.read import Reading, read, read_as_list
-from mcts_math.answer.rules.compare import compare
-from mcts_math.answer.rules.quantities import in_common_units
+from mcts_math.answer.rules.collections import compare_collections, compare_sets
+from mcts_math.answer.rules.compare import Decision, compare
+from mcts_math.answer.rules.families import same_family
+from mcts_math.answer.rules.quantities import (
+    clocks_equal,
+    compare_quantities,
+    compare_texts,
+    in_common_units,
+    ratios_equal,
+)
+from mcts_math.answer.rules.relations import compare_relations
+from mcts_math.answer.rules.scalars import scalars_equal
+from mcts_math.answer.rules.special import cases_equal, congruences_equal, families_equal, spans_equal
 from mcts_math.answer.text.chemistry import same_formula, same_particle
 from mcts_math.answer.text.remarks import attained, conflict, said_twice, same_remark
 from mcts_math.answer.text.verdicts import phrase
+from mcts_math.answer.values.matrices import as_matrices, tells_of_matrices
 from mcts_math.answer.values.nodes import Group, Node, Relation, Sym, Text, walk
-from mcts_math.answer.values.noncommuting import as_matrices, tells_of_matrices
-from mcts_math.answer.values.shapes import letters
+from mcts_math.answer.values.shapes import letters, same_truth
 from mcts_math.answer.values.show import show
 from mcts_math.answer.verdict import DEFAULT_POLICY, Policy, Status, Verdict
+
+Rule: TypeAlias = Callable[[Any, Node, Policy], Decision]
+
+
+def _compare_scalars(left: Node, right: Node, policy: Policy) -> Decision:
+    if scalars_equal(left, right, policy):
+        return Decision(True, "values of the expressions")
+    return Decision(same_family((left,), (right,)), "values of the expressions, for all constants of integration")
+
+
+def _rule(equal: Callable[[Any, Node, Policy], bool], reason: str) -> Rule:
+    return lambda own, other, policy: Decision(equal(own, other, policy), reason)
+
+
+# The rule of each kind: it gets a value of its own kind first, then one of that kind or of a kind below.
+RULES: Final[dict[str, Rule]] = {
+    "relation": compare_relations,
+    "text": compare_texts,
+    "cases": _rule(cases_equal, "values and conditions of the cases"),
+    "congruence": _rule(congruences_equal, "residues"),
+    "span": _rule(spans_equal, "ranks of the vectors"),
+    "family": _rule(families_equal, "families over the integers"),
+    "proposition": _rule(lambda own, other, policy: same_truth(own, other), "truth tables"),
+    "set": compare_sets,
+    "collection": compare_collections,
+    "time": _rule(clocks_equal, "times of day"),
+    "ratio": _rule(ratios_equal, "ratios"),
+    "quantity": compare_quantities,
+    "scalar": _compare_scalars,
+}
+KINDS: Final = tuple(RULES)
+
 
 Gold: TypeAlias = str | Sequence[str]
 Answer: TypeAlias = str | float | Fraction
@@ -106,7 +149,8 @@ def _judge_once(gold: str, pred: str, policy: Policy) -> _Outcome:
         return _Outcome(Status.DIFFERENT, "different figures", first, second)
     if conflict(gold, pred):
         return _Outcome(Status.DIFFERENT, "what joins the words", first, second)
-    if first.beside and second.beside and not _same_remark(first.beside, second.beside, policy):
+    remarks = first.beside, second.beside
+    if all(remarks) and not same_remark(*remarks) and _judge_one(*remarks, policy).status is not Status.EQUAL:
         return _Outcome(Status.DIFFERENT, "what is said beside yes or no", first, second)
     if first.node is None or second.node is None:
         if same_formula(gold, pred) or "".join(first.text.split()) == "".join(second.text.split()) != "":
@@ -133,10 +177,6 @@ def _judge_once(gold: str, pred: str, policy: Policy) -> _Outcome:
     except RecursionError:
         return _Outcome(Status.UNPARSED, "nested too deeply for the caller's stack", first, second)
     return _Outcome(Status.EQUAL if decision.equal else Status.DIFFERENT, decision.reason, first, second)
-
-
-def _same_remark(left: str, right: str, policy: Policy) -> bool:
-    return same_remark(left, right) or _judge_one(left, right, policy).status is Status.EQUAL
 
 
 def _same_phrase(first: Reading, second: Reading, policy: Policy) -> bool:

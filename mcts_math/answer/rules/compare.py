@@ -6,15 +6,15 @@ from fractions import Fraction
 from math import gcd
 from typing import Final, NamedTuple
 
+from mcts_math.answer.text.vocabulary import PARAMETERS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.matrices import as_tuple, coefficients
 from mcts_math.answer.values.nodes import Call, Group, Node, Num, Power, Prod, rename, symbols
-from mcts_math.answer.values.propositions import is_compound
-from mcts_math.answer.values.roles import PARAMETERS
 from mcts_math.answer.values.shapes import (
     as_rows,
     assignments,
     definite_set,
+    is_compound,
     is_congruence,
     is_family,
     named_point,
@@ -48,7 +48,7 @@ class Decision(NamedTuple):
 
 def compare(left: Node, right: Node, policy: Policy) -> Decision:
     """Compares two values, by the rule of the kind that comes first in the table. Symmetric in them."""
-    from mcts_math.answer.rules.table import KINDS, RULES  # here: the rules of wholes compare their parts
+    from mcts_math.answer.rules.check import KINDS, RULES  # here: the rules of wholes compare their parts
 
     left, right = _as_meant(left, right), _as_meant(right, left)
     names = {named[0] for node in (left, right) if (named := named_point(node)) is not None}

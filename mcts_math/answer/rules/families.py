@@ -12,13 +12,12 @@ from itertools import product
 from typing import Any, Final
 
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.text.vocabulary import ADDED, FREE, NUMBERED, OF_INTEGRATION, VARIABLES
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import Call, Const, Node, Power, Sum, Sym, rename, symbols, walk
-from mcts_math.answer.values.points import point
-from mcts_math.answer.values.roles import ADDED, CONSTANTS, FREE, NUMBERED, VARIABLES
-from mcts_math.answer.values.spans import rank, same_flat
+from mcts_math.answer.values.points import point, rank, same_flat
 
 _OF_EQUATIONS: Final = frozenset({"sin", "cos", "sinh", "cosh"})
 _SHIFTS: Final = ADDED - {"c"}
@@ -56,7 +55,7 @@ def share_constants(items: Sequence[Node]) -> bool:
 
 
 def _constants(items: Sequence[Node]) -> list[str]:
-    return sorted(_names(items) & CONSTANTS)
+    return sorted(_names(items) & OF_INTEGRATION)
 
 
 def _names(items: Sequence[Node]) -> frozenset[str]:

@@ -7,12 +7,11 @@ from typing import Final
 
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
 from mcts_math.answer.text.things import rejects, same_things
-from mcts_math.answer.text.vocabulary import meanings
+from mcts_math.answer.text.vocabulary import ADDED, COORDINATES, VARIABLES, meanings
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import MINUS_ONE, Call, Const, Group, Node, Prod, Relation, Sum, Sym, Text, symbols
-from mcts_math.answer.values.roles import ADDED, COORDINATES, VARIABLES
 from mcts_math.answer.values.shapes import letters, letters_of
 
 _FUNCTIONS: Final = "fghFGH"
@@ -109,8 +108,10 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
         if isinstance(value, Text):  # other people who are the same
             return left.words.lower() == right.words.lower()
         return same_things(left.words, right.words)
-    if left == right or (isinstance(left, Call) and isinstance(right, Call) and _same_determinant(left, right)):
+    if left == right:
         return True
+    if isinstance(left, Call) and isinstance(right, Call) and {left.name, right.name} == {"det", "abs"}:
+        return left.args == right.args
     if isinstance(left, Text) or isinstance(right, Text):
         words, letters = (left, right) if isinstance(left, Text) else (right, left)
         return _may_be_short(words, letters)
@@ -118,11 +119,6 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
         return True
     functions = all(isinstance(name, Call) and name.free for name in (left, right))
     return False if functions else None  # other functions, or other arguments: f and f', f(2) and f(3)
-
-
-def _same_determinant(left: Call, right: Call) -> bool:
-    """Whether one is det(A) and the other |A|."""
-    return left.args == right.args and {left.name, right.name} == {"det", "abs"}
 
 
 def _may_be_short(words: Node, letters: Node) -> bool:

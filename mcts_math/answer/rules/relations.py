@@ -9,15 +9,15 @@ from mcts_math.answer.rules.collections import compare_assignments, compare_name
 from mcts_math.answer.rules.compare import Decision, compare
 from mcts_math.answer.rules.families import same_curves, same_shifted, same_unknowns
 from mcts_math.answer.rules.labels import label_first, label_value, of_same_variable, same_label
+from mcts_math.answer.rules.quantities import texts_equal
 from mcts_math.answer.rules.real_sets import FLIPPED, real_set, sets_equal, variable
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal, with_constant_of
-from mcts_math.answer.rules.texts import texts_equal
+from mcts_math.answer.text.vocabulary import ANGLES
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import Group, Node, Num, Power, Prod, Relation, Sum, Sym, Text, negate, symbols
 from mcts_math.answer.values.points import NUM_POINTS, point
-from mcts_math.answer.values.roles import ANGLES
 from mcts_math.answer.values.shapes import assignments, closed, is_congruence, over_integers
 from mcts_math.answer.verdict import Policy
 
@@ -27,6 +27,9 @@ _MAX_SIDES: Final = 8
 def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decision:
     """An equation or condition against another one, or against what it may state."""
     if isinstance(other, Relation):
+        for option, said in ((relation, other), (other, relation)):
+            if _is_option(option) and not _is_option(said):  # (B) x > 5
+                return compare(option.items[1], said, policy)
         return _compare_both(relation, other, policy)
     letter = Text(other.name) if isinstance(other, (Sym, tree.Const)) else other
     label = relation.items[0]
@@ -48,11 +51,14 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
         return Decision(decision.equal, f"value of the equation: {decision.reason}")
     if policy.equation_value and relation.ops[0] not in ("=", "~"):
         return compare_sets(relation, other, policy)
-    if named is not None and mine is not None:
-        return compare_assignments(mine, named, policy)
     if policy.equation_value and _holds_always(relation):
         return Decision(compare(relation.items[-1], other, policy).equal, "what a chain of equal values ends with")
     return Decision(False, "an equation against something else")
+
+
+def _is_option(relation: Relation) -> bool:
+    label = relation.items[0]
+    return isinstance(label, Text) and label.choice
 
 
 def _holds_always(relation: Relation) -> bool:

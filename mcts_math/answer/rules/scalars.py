@@ -10,15 +10,24 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
+from mcts_math.answer.text.vocabulary import ADDED, COMPLEX
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import DIGITS, INFINITE, Approximate, numbers
-from mcts_math.answer.values.decimals import Written, noisy, rationals_equal, rounds_to, slack, terminates, written
 from mcts_math.answer.values.evaluate import UndefinedError, Value, evaluate
-from mcts_math.answer.values.exact import exact, same_residue
+from mcts_math.answer.values.exact import (
+    Written,
+    exact,
+    noisy,
+    rationals_equal,
+    rounds_to,
+    same_residue,
+    slack,
+    terminates,
+    written,
+)
+from mcts_math.answer.values.matrices import matrices_equal
 from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Num, Power, Prod, Sym, substitute, symbols, walk
-from mcts_math.answer.values.noncommuting import matrices_equal
 from mcts_math.answer.values.points import points
-from mcts_math.answer.values.roles import ADDED, COMPLEX
 from mcts_math.answer.verdict import Policy
 
 CLOSE: Final = 1e-9

@@ -7,26 +7,23 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
-from mcts_math.answer.rules.collections import same_items
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.real_sets import EVERYWHERE, Cell, RealSet, cells, real_set, variable
 from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.text.vocabulary import COUNTERS, INTEGERS, PARAMETERS, UNKNOWNS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.matrices import as_tuple
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
-from mcts_math.answer.values.points import point
+from mcts_math.answer.values.points import point, rank, same_flat
 from mcts_math.answer.values.polynomials import linear_function
-from mcts_math.answer.values.roles import COUNTERS, INTEGERS, PARAMETERS, UNKNOWNS
 from mcts_math.answer.values.shapes import assignments, is_congruence, is_family, over_integers
-from mcts_math.answer.values.spans import rank, same_flat
 from mcts_math.answer.verdict import Policy
 
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
 _SIGNS: Final = {"even": ONE, "odd": MINUS_ONE}
-_OTHERWISE: Final = tree.Text("otherwise")
 _NUM_PLACES: Final = 12
 _HUGE: Final = 1e300  # larger ones are left out
 _FEW, _MANY = 3, 16  # sizes of an integer: each of a few values of one family is among many of the other
@@ -40,7 +37,7 @@ def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
         return scalars_equal(left, right, policy)
     mine, theirs = _rows(left), _rows(right)
     if mine is None or theirs is None:
-        return _row_by_row(left, right, policy)
+        return False
     cases = [node for node in (left, right) if isinstance(node, Cases)]
     name = variable(*(condition for node in cases for _, condition in node.rows if condition is not None))
     return name is not None and all(
@@ -68,13 +65,6 @@ def _rows(node: Node) -> list[Row] | None:
     found = [(value, EVERYWHERE if at is None else real_set(at)) for value, at in node.rows]
     known = [(value, where) for value, where in found if where is not None]
     return known if len(known) == len(found) else None
-
-
-def _row_by_row(left: Node, right: Node, policy: Policy) -> bool:
-    if not isinstance(left, Cases) or not isinstance(right, Cases):
-        return False
-    mine, theirs = ([Group("(", ")", (value, at or _OTHERWISE)) for value, at in node.rows] for node in (left, right))
-    return same_items(mine, theirs, policy)
 
 
 def _same_within(cell: Cell, left: Sequence[Row], right: Sequence[Row], name: str, policy: Policy) -> bool:
@@ -110,7 +100,8 @@ def _congruence(node: Node) -> tuple[Node, Node] | None:
         return node.args[0], node.args[1]
     body = node.body if isinstance(node, Bound) and is_family(node) else node
     names = symbols(body)
-    counts = len(names) == 1 and names <= INTEGERS | {"t"} and not tree.contains(body, tree.Quantity)
+    measured = any(isinstance(part, tree.Quantity) for part in tree.walk(body))
+    counts = len(names) == 1 and names <= INTEGERS | {"t"} and not measured
     linear = linear_function(body, min(names)) if counts else None
     return (Num(linear[0]), Num(abs(linear[1]))) if linear is not None and linear[1] else None
 

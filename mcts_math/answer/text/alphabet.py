@@ -1,4 +1,4 @@
-"""One alphabet: mathematical symbols of Unicode as LaTeX commands, and letters and digits in their plain forms."""
+"""One alphabet, mathematical symbols of Unicode as LaTeX commands, letters and digits in plain forms; its braces."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _MEANINGS: Final = names(
     r"€ \euro  £ \pounds  ¥ \yen  ₹ \rupee  π \pi  α \alpha  β \beta  γ \gamma  δ \delta  ε \epsilon  ζ \zeta  η \eta  "
     r"θ \theta  κ \kappa  λ \lambda  μ \mu  ν \nu  ξ \xi  ρ \rho  σ \sigma  τ \tau  φϕ \phi  χ \chi  ψ \psi  ω \omega  "
     r"Δ \Delta  Ω \Omega  Θ \Theta  Λ \Lambda  Φ \Phi  Ψ \Psi  Γ \Gamma  ∘ \circ  ∴ \therefore  ⇒⟹ \implies  ⇔↔⟺ \iff  "
-    r"¬ \neg  ⋯ \cdots  ≅ \cong  ∼ \sim  ∀ \forall  ∃ \exists  ∂ \partial  ∎■ \blacksquare  ✓✔ \checkmark"
+    r"¬ \neg  ⋯ \cdots  ≅ \cong  ∼ \sim  ∀ \forall  ∃ \exists  ∂ \partial  ∎■ \blacksquare  ✓✔ \checkmark  "
+    r"ħ \hbar  ‰ /1000"
 )
 _SYMBOLS: Final = str.maketrans(
     {
@@ -62,3 +63,38 @@ def _marked(match: re.Match[str]) -> str:
 def _vulgar(match: re.Match[str]) -> str:
     above, below = unicodedata.normalize("NFKD", match.group()).split("⁄")
     return rf"\frac{{{above}}}{{{below}}}"
+
+
+_BRACE: Final = re.compile(r"\\.|[{}]", re.DOTALL)
+
+
+def matching(text: str, start: int) -> int:
+    """Index of the `}` that closes the `{` at `start`, or -1."""
+    depth = 0
+    for match in _BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if not depth:
+            return match.start()
+    return -1
+
+
+def closing_braces(text: str) -> dict[int, int]:
+    """Index of the `}` that closes it by index of every `{` that is closed, in one pass."""
+    pending: list[int] = []
+    closed: dict[int, int] = {}
+    for match in _BRACE.finditer(text):
+        if match.group() == "{":
+            pending.append(match.start())
+        elif match.group() == "}" and pending:
+            closed[pending.pop()] = match.start()
+    return closed
+
+
+def balanced(text: str) -> str:
+    """`text` without a brace too many at its end. One too few may be a text that was cut, `3/8` of `3/80`."""
+    depth = 0
+    for match in _BRACE.finditer(text):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth < 0:
+            return text[:-1] if match.end() == len(text) else text
+    return text

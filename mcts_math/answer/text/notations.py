@@ -1,4 +1,4 @@
-"""Rewritings of habits in writing answers into the notation that the grammar reads.
+"""Rewritings of habits in writing answers, and of what programs print, into the notation that the grammar reads.
 
 Each rule is general and keeps the meaning; text that no rule matches is left as it is. The rules see single spaces.
 """
@@ -13,7 +13,51 @@ from typing import Final
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.unit_habits import MEASURES
 from mcts_math.answer.text.units import UNITS
-from mcts_math.answer.text.vocabulary import GREEK, meanings
+from mcts_math.answer.text.vocabulary import CIRCULAR, FUNCTIONS, GREEK, meanings
+
+_NAMES: Final = {
+    **{name.title(): name for name in FUNCTIONS},
+    **{f"Arc{name.title()}": f"arc{name}" for name in CIRCULAR},
+    **meanings("cbrt: CubeRoot; phi: EulerPhi; gcd: GCD; lcm: LCM; pow: Power; root: Surd"),
+    **meanings("Rational: Rational; Sum: Sum; Product: Product; Limit: Limit; Integral: Integrate; Derivative: D"),
+}
+_CELLS: Final = {name.upper(): name for name in FUNCTIONS if name != "log"} | meanings(
+    "pow: POWER; factorial: FACT; binomial: COMBIN"
+)
+_CALL: Final = re.compile(rf"(?<![A-Za-z\\])(?!D\[[^,]*\])({'|'.join(_NAMES)})\[([^\[\]]*)\]")
+_CELL: Final = re.compile(rf"(?<![A-Za-z\\])(?:PI(\(\))|({'|'.join(_CELLS)})(?=\())")
+_ARROW: Final = re.compile(r" ?(?:->|→|\\to(?![a-z])) ?")
+_SOLUTION: Final = re.compile(r"[A-Za-z]\w{0,9}(?:->|→|\\to(?![a-z]))[^>→]*")
+_MAX_DEPTH: Final = 20
+
+
+def printed(text: str) -> str:
+    """`text` with functions, solutions and sums of such programs in the notation that the grammar reads."""
+    for _ in range(min(text.count("["), _MAX_DEPTH)):
+        text = _CALL.sub(_applied, text)
+    text = _CELL.sub(lambda found: "pi" if found[1] else _CELLS[found[2]], text) if "(" in text else text
+    return _solved(text) if text[:1] == "{" or text[:2] == r"\{" else text
+
+
+def _applied(call: re.Match[str]) -> str:
+    """`Log[2, 8]` as a quotient of logarithms, other functions and their ranges with round brackets."""
+    name, inner = call.groups()
+    first, comma, rest = inner.partition(",")
+    if name == "Log" and comma:
+        return f"(log({rest})/log({first}))"
+    known = _NAMES[name]
+    return f"{known}({_ARROW.sub(', ', inner).translate({123: '(', 125: ')'}) if known.istitle() else inner})"
+
+
+def _solved(text: str) -> str:
+    """`{{x -> 2}, {x -> 3}}` as `x = 2 or x = 3`; other sets as they are."""
+    inner = text.replace(r"\{", "{").replace(r"\}", "}")
+    for _ in range(2):
+        inner = inner[1:-1].strip() if inner[:1] == "{" and inner[-1:] == "}" else inner
+    systems = [re.split(r", ?(?=[A-Za-z]\w{0,9} ?(?:->|→|\\to))", part) for part in re.split(r"\} ?, ?\{", inner)]
+    stated = all(_SOLUTION.fullmatch(_ARROW.sub("->", item)) for system in systems for item in system)
+    return " or ".join(", ".join(_ARROW.sub(" = ", item) for item in system) for system in systems) if stated else text
+
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
 
@@ -42,10 +86,6 @@ def _dot(match: re.Match[str]) -> str:
     first, second = match[1].split(","), match[2].split(",")
     products = (f"({a})({b})" for a, b in zip(first, second, strict=False))
     return f"({'+'.join(products)})" if len(first) == len(second) else match[0]
-
-
-def _derivative(match: re.Match[str]) -> str:
-    return f"{match[2]}{chr(39) * int(match[1] or 1)} ="
 
 
 def _combination(upper: str, kind: str, lower: str) -> str:
@@ -97,6 +137,9 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          lambda m: f"{_FIELDS[m[1] or m[2] or 'grad']} ="),  # a label
         (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
         ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+        (" _", r"(\\[A-Za-z]+|(?<![A-Za-z\\])[A-Za-z]) _", r"\1_"),
+        ("10", r"(?<=\d)(?<!\b0) ?[xX] ?(?=10 ?(?:\^|\*\*))", r" \\times "),
+        ("o", r"(?<=\d) ?\^ ?(?:o(?![a-z])|\{ ?o ?\}|\{ ?\\(?:text|mathrm) ?\{ ?o ?\} ?\})", r"^\\circ "),
         # commands that lost their backslash, have other names, or say nothing
         ("{", r"(?<![A-Za-z\\])(?:[dt]?(frac(?= ?\{))|(sqrt(?= ?(?:\[\d\] ?)?\{)))", r"\\\1\2"),
         ("d", r"(?<![A-Za-z\\])(d[r-z])(?=d[r-z](?![a-z]))", r"\1 "),  # dx dy
@@ -129,7 +172,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          r"(?![A-Za-z])", r"\\frac{\1\2 \3}{\1 \4}"),
         # derivatives, functions and sequences as labels
         (r"\frac", rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
-         _derivative),
+         lambda m: f"{m[2]}{chr(39) * int(m[1] or 1)} ="),
         ("[", r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
          _fraction),
         (r"\sim", r"^[A-Z] ?\\sim ?(?=\\?[A-Za-z])", ""),
@@ -153,7 +196,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
         ("(", r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         ("const", r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
         (r"\equiv", r"(?<![A-Za-z\\])([fghP](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
-        ("\\", r"^[a-zA-Z] ?: ?([a-z]) ?\\(?:mapsto|to)(?![a-z])", r"f(\1) ="),
+        ("\\", r"^(?:[a-zA-Z] ?: ?([a-z]) ?\\to|(?:[a-zA-Z] ?: ?)?([a-z]) ?\\mapsto)(?![a-z])", r"f(\1\2) ="),
         # numbers of combinations and permutations
         ("_", r"([ACP]_ ?\{?\d+\}? ?\^ ?\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
         ("_", r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),

@@ -74,14 +74,9 @@ def _day(day: str, month: str, year: str | None) -> Node | None:
     return Text(f"{named[0]} {int(day)}" + (f" {year}" if year else "")) if named else None
 
 
-def _year(match: re.Match[str]) -> Node:
-    before = (match.group(2) or "").upper().startswith("B")
-    return Text(f"{match.group(1)} BC") if before else Num(Fraction(int(match.group(1))))
-
-
 def _ordinal(match: re.Match[str]) -> Node | None:
-    value = ORDINALS.get(match.group(1).lower())
-    return None if value is None else Num(Fraction(value))
+    tens, value = NUMBER_WORDS.get((match.group(1) or "zero").lower(), 1), ORDINALS.get(match.group(2).lower())
+    return None if value is None or tens % 10 or (tens and value > 9) else Num(Fraction(tens + value))
 
 
 # Forms of a whole phrase, with what they stand for.
@@ -91,8 +86,9 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None
         (r"(?i)(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))", _time),
         (r"(?i)noon|midnight", lambda m: Time(0, _HALVES[m[0].lower()])),
         (r"(?i)(half|quarter) (past|to) (\w{3,6}|\d{1,2})", _told_time),
-        (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?", _year),
-        (r"(?:the )?([a-zA-Z]{5,8})(?: place| one)?", _ordinal),
+        (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?",
+         lambda m: Text(f"{m[1]} BC") if (m[2] or "").startswith("B") else Num(Fraction(int(m[1])))),
+        (r"(?:the )?(?:([a-zA-Z]{3,5}ty)[ -])?([a-zA-Z]{5,8})(?: place| one)?", _ordinal),
         (r"(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])", lambda m: _day(m[3], _MONTHS[int(m[2]) - 1], m[1])),
         (r"(?:the )?(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?",
          lambda m: _day(*m.groups())),
@@ -140,8 +136,9 @@ def spelled_number(text: str) -> Fraction | None:
     if words[0] in ("negative", "minus"):
         value = spelled_number(" ".join(words[1:]))
         return None if value is None else -value
-    if words[0] == "half" and words[-1] in SCALE_WORDS and words[1:-1] in ([], ["a"]):
-        return Fraction(SCALE_WORDS[words[-1]], 2)
+    if words[-1] in SCALE_WORDS and {"half", *PART_WORDS} & set(words):  # half a million, two and a half million
+        count = spelled_number(" ".join(words[:-1]).removesuffix(" a").removesuffix(" of"))
+        return None if count is None else count * SCALE_WORDS[words[-1]]
     part = Fraction(0)
     if words == ["half"] or (words[-1] in PART_WORDS and len(words) > 1):
         split = len(words) - 1 - words[::-1].index("and") if "and" in words else -1

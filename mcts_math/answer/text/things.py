@@ -83,7 +83,9 @@ def is_counted(phrase: str, is_one: bool = True) -> bool:
     parts = phrase.replace("left over", "left").split()
     words = [word.partition("^")[0].strip(".,;:!?'\"()").lower() for word in parts if "^-" not in word]  # per page
     if not phrase.isascii():
-        return len(words) == 1 and _is_foreign_noun(words[0])
+        eastern = _EASTERN.search(phrase) is not None
+        noun = _COUNTERS.match(words[0]) and not _NOT_COUNTED.search(words[0]) if eastern and words else True
+        return len(words) == 1 and bool(noun) and words[0] not in _REJECTING_ELSEWHERE
     told = {singular(word) for word in words} | set(words)
     if (_TELLING - {"more"}) & told or rejects(" ".join(words)) or told & NUMBER_WORDS.keys():
         return False
@@ -100,12 +102,6 @@ def is_counted(phrase: str, is_one: bool = True) -> bool:
 def rejects(phrase: str) -> bool:
     """Whether words say of a value that it is not meant: `wrong`, `dollars owed`."""
     return bool(_REJECTING & set(phrase.lower().split()))
-
-
-def _is_foreign_noun(word: str) -> bool:
-    if _EASTERN.search(word):
-        return _COUNTERS.match(word) is not None and _NOT_COUNTED.search(word) is None
-    return word not in _REJECTING_ELSEWHERE
 
 
 def _is_noun(word: str, is_one: bool) -> bool:

@@ -52,13 +52,6 @@ def _bare_units(match: re.Match[str]) -> str:
     return rf"{match[1]}\text{{ {unit}}}" if known else match[0]
 
 
-def _two_units(match: re.Match[str]) -> str:
-    first, unit, second, smaller = match.groups()
-    if unit not in UNITS or smaller not in UNITS:
-        return match[0]
-    return rf"{first}\text{{ {unit} }}{second}\text{{ {smaller}}}"
-
-
 def _said_twice(match: re.Match[str]) -> str:
     """`7 (seven)`; `9 (apples)` is a number with its unit, `5(x-y)` a product."""
     value = spelled_number(match[2])
@@ -111,13 +104,14 @@ MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]]
         (" ", r"^((?:[a-zA-Z] ?= ?)?-?[\d.,/]+(?:[eE]-?\d{1,3})?(?: ?\\times ?10 ?\^ ?\{?-?\d{1,3}\}?)?) "
          rf"({_SYMBOL}(?:(?: ?\\cdot ?| ?/ ?\(?| ){_SYMBOL}){{0,3}}\)?)$", _bare_units),
         ("h", r"^(\d+) ?h(?:rs?|ours?)? ?(\d+) ?m(?:ins?|inutes?)?$", r"\1 hours \2 minutes"),
-        (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$", _two_units),
+        (" ", r"^(\d[\d.]*) ?([a-z]+) (\d[\d.]*) ?([a-z]+)$",
+         lambda m: rf"{m[1]}\text{{ {m[2]} }}{m[3]}\text{{ {m[4]}}}" if {m[2], m[4]} <= UNITS.keys() else m[0]),
         ("'", r"^(\d+) ?'(?=(?: ?\d+ ?(?:\"|''))?$)", r"\1 ft "),
         ("", r"(?<=\d) ?(?:\"|'')$", " in"),
         (" x ", r"(?<=\d) x (?=\d[\d.,]*(?![\d.,]| ?(?:\\text ?\{ ?)?[A-Za-z]{2}))", r" \\times "),
         ("base", r"^(\d[\dA-F]*|[A-F][\dA-F]+) ?(?:\\text ?\{ ?)?\(? ?(?:in )?base[ }]*(\d{1,2})[ )}]*$", r"\1_{\2}"),
         ("_", r"(?<![\w\\])(?:\\(?:text|mathrm) ?\{ ?)?([A-F][\dA-F]{1,15})(?: ?\})? ?_ ?\{?16\}?(?!\d)", r"0x\1"),
-        ("(", r"^(-?[\d.,/]*\d) ?\(([a-z -]+)\)$", _said_twice),
+        ("(", r"^(-?[\d.,/]*\d) ?(?:\\text ?\{ ?)?\(([a-z -]+)\)(?: ?\})?$", _said_twice),
         (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
         ("#", r"^(?:\\?# ?){1,6}(?=[\d\\-])", ""),
         ("angle", r"^(?:triangle|angle) (?=[A-Z]{2,4}$)", ""),

@@ -112,7 +112,7 @@ amount: mol*=1 mole; amount,length-3: M*=1000 molar; bit: bit*=1 bit bits; byte:
 """
 _ALSO: Final = """
 g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米; dm: 分米
-L: l л 升; mL: ml мл 毫升; cL: cl; dL: dl; s: sec secs с 秒
+L: l л 升; mL: ml мл 毫升 cc; cL: cl; dL: dl; s: sec secs с 秒
 h: ч 小时 часов часа час 시간 時間 Stunde Stunden heure heures hora horas; min: мин 分钟 минут 분 Minuten
 day: 天 день дня дней 일 Tage Tag jour jours día días dia dias; year: 年 лет года 년 Jahre Jahr años anos
 degree: 度 градусов градус Grad degrés grados 도; kB: KB

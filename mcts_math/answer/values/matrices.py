@@ -1,7 +1,11 @@
-"""Sums, products, powers and transposes of matrices and vectors as one; lengths, and the unit vectors i, j, k."""
+"""Matrices and vectors: sums, products and powers of them as one, lengths, unit vectors; capitals that stand for them.
+
+Products of capitals that must be matrices do not commute: `P^{-1}AP` is not `PAP^{-1}`, `(AB)^{-1}` is `B^{-1}A^{-1}`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -9,7 +13,25 @@ from functools import reduce
 from typing import Final
 
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.nodes import MINUS_ONE, ONE, ZERO, Call, Group, Matrix, Node, Num, Power, Prod, Sum, Sym
+from mcts_math.answer.values.evaluate import noise
+from mcts_math.answer.values.exact import exact
+from mcts_math.answer.values.nodes import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Call,
+    Group,
+    Matrix,
+    Node,
+    Num,
+    Power,
+    Prod,
+    Sum,
+    Sym,
+    rebuild,
+    substitute,
+    symbols,
+)
 
 _MAX_CELLS: Final = 36
 _MARK: Final = "^"  # ends the name of a unit vector
@@ -142,3 +164,52 @@ def components(node: Node) -> Node:
         letter = used[0][0]
         return tree.substitute(node, {used[0]: tree.IMAGINARY if letter == "i" else Sym(letter)})
     return coefficients(node, _UNITS if _UNITS[2] in used else _UNITS[:2])
+
+
+_CAPITAL: Final = " matrix"
+# An inverse of letters that are hardly units or quantities of physics, or a transpose.
+_TOLD: Final = re.compile(
+    r"(?:[A-Z]|\([A-Z]{2,9}\))\^(?:\{T\}|T|\\top)(?![a-z])|[ABDEFGHPQSUXYZ]\)?\^\{-1\}"
+    r"|(?<![A-Za-z])[A-Z] ?\\times ?[A-Z](?![A-Za-z])"  # of sets, or of vectors
+)
+_POINTS: Final = 3
+
+
+def tells_of_matrices(text: str) -> bool:
+    """Whether a text is a formula of capitals that must be matrices."""
+    return len(text) < 100 and _TOLD.search(text) is not None
+
+
+def as_matrices(node: Node) -> Node:
+    """`node` with matrices for its capitals."""
+    match node:
+        case Power(base, Sym("T") as transpose):
+            return Power(as_matrices(base), transpose)
+        case Sym(name) if len(name) == 1 and name.isupper():
+            return Sym(name + _CAPITAL)
+    return rebuild(node, as_matrices)
+
+
+def matrices_equal(left: Node, right: Node) -> bool | None:
+    """Whether two formulas of matrices are equal; None where there are none, or what is not known of them."""
+    names = symbols(left) | symbols(right)
+    if not any(name.endswith(_CAPITAL) for name in names):
+        return None
+    values = [(_at(left, names, index), _at(right, names, index)) for index in range(_POINTS)]
+    return None if any(None in pair for pair in values) else all(mine == theirs for mine, theirs in values)
+
+
+def _at(node: Node, names: frozenset[str], index: int) -> list[Fraction | None] | None:
+    """The entries where its matrices have two random rows and other letters are numbers; None where not known."""
+    numbers = {name: [Num(Fraction(noise(name, index, place) % 97 - 48)) for place in range(4)] for name in names}
+    values = {
+        name: Matrix((tuple(four[:2]), tuple(four[2:]))) if name.endswith(_CAPITAL) else four[0]
+        for name, four in numbers.items()
+        if name != "T"
+    }
+    node = substitute(node, values)
+    if (number := exact(node)) is not None:  # that multiple of the identity
+        node = Matrix(((Num(number), ZERO), (ZERO, Num(number))))
+    matrix = matrix_value(node)
+    entries = [] if matrix is None else [exact(cell) for row in matrix.rows for cell in row]
+    return entries if entries and None not in entries else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcts_math.answer.text.units import DEGREE, MAX_POWER, PERCENT, UNITS, Unit, unit_name, unit_scale
+from mcts_math.answer.text.vocabulary import GREEK
 from mcts_math.answer.values.nodes import ONE, Node, Num, Power, Prod, Quantity, Sum, substitute, symbols, walk
 
 
@@ -70,6 +71,8 @@ def _taken_apart(node: Node) -> tuple[Node, Unit] | None:
 def with_unit_names(node: Node) -> Node | None:
     """`5 m` and `5*kg*m/s**2`, read as products, as measures; None where not all variables can be units."""
     names = symbols(node)
-    if not isinstance(node, Prod) or not names or not all(name in UNITS or len(name) > 3 for name in names):
+    if not isinstance(node, Prod) or not names:
+        return None
+    if not all(name in UNITS or (len(name) > 3 and name not in GREEK) for name in names):  # omega is no ohm
         return None
     return product_of_measures(substitute(node, {name: Quantity(ONE, unit_name(name)) for name in names}))

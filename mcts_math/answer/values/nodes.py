@@ -253,11 +253,6 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
-def contains(node: Node, kind: type) -> bool:
-    """Whether a node of `kind` is in `node`."""
-    return isinstance(node, kind) or any(contains(child, kind) for child in children(node))
-
-
 @lru_cache(maxsize=4096)
 def symbols(node: Node) -> frozenset[str]:
     """Names of the variables in `node`."""

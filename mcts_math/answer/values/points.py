@@ -3,19 +3,21 @@
 Three kinds of functions need different points. An analytic function is known by its values anywhere. One with absolute
 values, maxima, roots or inverse functions is only known piece by piece: points lie between all places where a piece
 may end. One with floors, parities or factorials of a variable called n, k or the like is a function of integers.
+Families of functions are compared by the directions that their values there span.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
-from typing import Final
+from typing import Any, Final
 
+from mcts_math.answer.text.vocabulary import INTEGERS
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.evaluate import noise
 from mcts_math.answer.values.nodes import MINUS_ONE, PI, Bound, Call, Const, Node, Num, Power, Prod, symbols, walk
 from mcts_math.answer.values.polynomials import rational_function, real_roots
-from mcts_math.answer.values.roles import INTEGERS
 
 NUM_POINTS: Final = 12
 _INTEGERS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 24, 30, 41, -1, -2, -3, -6)
@@ -109,3 +111,36 @@ def _between(breaking: list[Node], name: str) -> list[Fraction]:
         if 0 < size < 10**6:
             far = min(far * float(1 + max(size, 1 / size)), 1e9)
     return [*inner, Fraction(far), -Fraction(far)]
+
+
+Vector = Sequence[Any]  # real or complex numbers
+_LOST: Final = 1e-8  # relative size below which a value is rounding error
+
+
+def same_flat(left: Sequence[Vector], right: Sequence[Vector], dimension: int) -> bool:
+    """Whether the points `left` span the same flat (line, plane, …) of that dimension as the points `right`."""
+    return all(
+        rank([[a - b for a, b in zip(point, points[0], strict=True)] for point in points[1:]]) == dimension
+        for points in (left, right, [*left, *right])
+    )
+
+
+def rank(vectors: Sequence[Vector]) -> int:
+    """How many of the vectors are linearly independent."""
+    rows = []
+    for vector in vectors:
+        size = max(map(abs, vector))
+        if size:
+            rows.append([value / size for value in vector])
+    count = 0
+    while rows:
+        pivot = max(rows, key=lambda row: max(map(abs, row)))
+        place = max(range(len(pivot)), key=lambda index: abs(pivot[index]))
+        if abs(pivot[place]) < _LOST:
+            break
+        count += 1
+        rows.remove(pivot)
+        for row in rows:
+            factor = row[place] / pivot[place]
+            row[:] = [value - factor * other for value, other in zip(row, pivot, strict=True)]
+    return count

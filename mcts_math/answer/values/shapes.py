@@ -1,10 +1,11 @@
-"""What lists, matrices and sets are, whatever brackets and names they were written with."""
+"""What lists, matrices, sets and propositions are, whatever brackets and names they were written with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
@@ -12,7 +13,21 @@ from mcts_math.answer.text.things import singular
 from mcts_math.answer.text.units import DEGREE
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.exact import exact
-from mcts_math.answer.values.nodes import ZERO, Bound, Call, Group, Matrix, Node, Prod, Quantity, Sym, Text, symbols
+from mcts_math.answer.values.nodes import (
+    ZERO,
+    Bound,
+    Call,
+    Group,
+    Matrix,
+    Node,
+    Power,
+    Prod,
+    Quantity,
+    SetOp,
+    Sym,
+    Text,
+    symbols,
+)
 
 HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _LARGEST: Final = 200  # of the integers that are tried
@@ -184,3 +199,62 @@ def _holds(node: Node, at: Mapping[str, Fraction]) -> bool | None:
     known = [value for value in values if value is not None]
     steps = zip(known, node.ops, known[1:], strict=False)
     return all(HOLDS[op](a, b) for a, op, b in steps) if len(known) == len(values) else None
+
+
+CONNECTIVES: Final = frozenset({"not", "implies", "iff"})
+_OF_SETS: Final = frozenset({"cup", "cap", "minus"})
+_COMPLEMENT: Final = Sym("c")
+_MAX_LETTERS: Final = 8
+
+
+def is_proposition(node: Node) -> bool:
+    """Whether `node` is a letter, or joins letters by not, and, or, if, if and only if."""
+    match node:
+        case Call(name, parts):
+            return name in CONNECTIVES and all(map(is_proposition, parts))
+        case SetOp("and" | "or", parts):
+            return all(map(is_proposition, parts))
+    return isinstance(node, Sym)
+
+
+def is_of_sets(node: Node) -> bool:
+    """Whether `node` is the name of a set, or a union, intersection, difference or complement of such."""
+    match node:
+        case Power(base, exponent):
+            return exponent == _COMPLEMENT and is_of_sets(base)
+        case SetOp(op, parts):
+            return op in _OF_SETS and all(map(is_of_sets, parts))
+        case Call("prime", (base,)):
+            return is_of_sets(base)
+    return isinstance(node, Sym) and node.name.removesuffix(" bar").isupper()
+
+
+def is_compound(node: Node) -> bool:
+    """Whether `node` joins propositions or sets."""
+    return isinstance(node, (Call, SetOp, Power)) and (is_proposition(node) or is_of_sets(node))
+
+
+def same_truth(left: Node, right: Node) -> bool:
+    """Whether both are propositions, or both sets, that hold for the same choices of their letters."""
+    if not any(kind(left) and kind(right) for kind in (is_proposition, is_of_sets)):
+        return False
+    names = sorted({name.removesuffix(" bar") for name in symbols(left) | symbols(right)})
+    choices = (dict(zip(names, values, strict=True)) for values in product((False, True), repeat=len(names)))
+    return len(names) <= _MAX_LETTERS and all(_is_true(left, at) == _is_true(right, at) for at in choices)
+
+
+def _is_true(node: Node, at: dict[str, bool]) -> bool:
+    match node:
+        case Sym(name):
+            return at[name.removesuffix(" bar")] != name.endswith(" bar")
+        case Power(inner, _) | Call("not" | "prime", (inner,)):
+            return not _is_true(inner, at)
+        case Call(name, (first, second)):
+            return _is_true(second, at) if _is_true(first, at) else name == "implies" or not _is_true(second, at)
+        case SetOp("and" | "cap", parts):
+            return all(_is_true(part, at) for part in parts)
+        case SetOp("or" | "cup", parts):
+            return any(_is_true(part, at) for part in parts)
+        case SetOp(_, (first, *others)):
+            return _is_true(first, at) and not any(_is_true(part, at) for part in others)
+    raise ValueError(f"no proposition: {node}")

@@ -106,8 +106,7 @@ class Adapters:
         down, up = self._active.down[layer], self._active.up[layer]
         if inputs.ndim != 3 or inputs.shape[0] != down.shape[0]:
             raise EngineError(
-                f"the adapted module number {layer} gets inputs of shape {list(inputs.shape)}, not [rows, tokens, "
-                "width]: samples with different adapters can't share it. Choose other adapter_targets."
+                f"adapter_targets: module {layer} gets {list(inputs.shape)}, which rows can't share; choose others"
             )
         return output + torch.bmm(torch.bmm(inputs.to(down.dtype), down), up).to(output.dtype)
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from abc import abstractmethod
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from mcts_math.engine.checks import free_bytes
+from mcts_math.engine.checks import NO_HEAD, check_request, encode_prompt, free_bytes
 from mcts_math.engine.hf.adapters import Adapters
 from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
 from mcts_math.engine.hf.batch import Batch
@@ -28,12 +29,52 @@ from mcts_math.engine.hf.model import CausalModel, load_model
 from mcts_math.engine.hf.optune.changes import WeightChanges
 from mcts_math.engine.hf.packing import can_pack, pack
 from mcts_math.engine.hf.sequence import Job
-from mcts_math.engine.hf.serving import JobEngine
 from mcts_math.engine.hf.token_beam import beam_search
 from mcts_math.engine.hf.worker import EngineThread
 from mcts_math.engine.spec import AdapterOptions, RuleOptions
 from mcts_math.errors import EngineError
-from mcts_math.requests import Adapt, Adaptation, Generate, Generation
+from mcts_math.messages import Prompt
+from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
+
+
+class JobEngine(Protocol):
+    """Policy and value model over a loaded model, for whoever can run a job: requests become jobs, and done jobs become
+    replies."""
+
+    model: CausalModel
+
+    @abstractmethod
+    async def _run(self, job: Job, task_id: str) -> None:
+        """Returns when the job is done."""
+
+    async def _encode(self, prompt: Prompt) -> tuple[int, ...] | int:
+        """Tokens of a prompt, or their number where they are too many."""
+        return await encode_prompt(self.model.codec, prompt, self.model.context_length)
+
+    async def generate(self, request: Generate) -> Generation:
+        """Samples continuations of a prompt, with its value from the same forward pass where wanted. Raises EngineError
+        where the request makes no sense, or the engine is closed or broke down; FloatingPointError where the adapter's
+        weights overflow (other sessions go on)."""
+        check_request(request)
+        prompt = await self._encode(request.prompt)
+        if isinstance(prompt, int):
+            return Generation((), too_long=True, num_prompt_tokens=prompt)
+        want_value = request.want_value and self.model.head is not None
+        job = Job(prompt, request.num_samples, request.sampling, request.seed, want_value, request.adapter)
+        job.opening = self.model.codec.opening(request.prompt)
+        await self._run(job, request.task_id)
+        return job.generation()
+
+    async def evaluate(self, request: Evaluate) -> Evaluation:
+        """The value of a prompt. Raises EngineError as `generate` does, and where there is no value head."""
+        if self.model.head is None:
+            raise EngineError(NO_HEAD)
+        prompt = await self._encode(request.prompt)
+        if isinstance(prompt, int):
+            return Evaluation(None, too_long=True, num_prompt_tokens=prompt)
+        job = Job(prompt, want_value=True)
+        await self._run(job, request.task_id)
+        return Evaluation(job.value, num_prompt_tokens=len(prompt), num_cached_tokens=job.num_cached)
 
 
 class HFEngine(JobEngine):
@@ -95,10 +136,8 @@ class HFEngine(JobEngine):
     async def generate(self, request: Generate) -> Generation:
         reply = await super().generate(request)
         if request.adapter and not all(math.isfinite(sample.logprob) for sample in reply.samples):
-            raise FloatingPointError(
-                f"what {request.adapter!r} has learnt makes the model overflow; lower adapter_lr, or use dtype "
-                "bfloat16 or float32"
-            )
+            remedy = "lower adapter_lr, or use dtype bfloat16 or float32"
+            raise FloatingPointError(f"what {request.adapter!r} has learnt makes the model overflow; {remedy}")
         return reply
 
     async def adapt(self, request: Adapt) -> Adaptation:

@@ -93,8 +93,7 @@ def load_grafts(folder: str | Path, model: Any) -> list[list[Tensor]]:
     settings = read_settings(folder, TUNED, TunedSettings)
     if base_fingerprint(model) != settings.base_fingerprint:
         raise CheckpointError(
-            f"tuned_dir: {folder} was trained for another base model ({settings.model_dir}); give the model_dir that "
-            "it was trained on"
+            f"tuned_dir: {folder} was trained for another model_dir ({settings.model_dir}); give that"
         )
     if settings.kind == "prefix":
         tensors = {name: tensor.to(model.device, model.dtype) for name, tensor in load_parts(folder, TUNED).items()}
@@ -125,7 +124,5 @@ def _parts(model: Any, layer: str) -> list[str]:
     there = dict(model.get_submodule(layer).named_children())
     found = [next((name for name in names if name in there), None) for names in (_ATTENTION, _FEED_FORWARD)]
     if None in found:
-        raise EngineError(
-            f"a layer of {type(model).__name__} has no attention or feed-forward block: {', '.join(there)}"
-        )
+        raise EngineError(f"a layer of {type(model).__name__} has no attention or feed-forward: {', '.join(there)}")
     return [f"{layer}.{name}" for name in found]

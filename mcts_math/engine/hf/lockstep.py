@@ -25,10 +25,10 @@ import torch
 from mcts_math.concurrency import settle
 from mcts_math.engine.hf.arguments import BatchLimits, HFArguments
 from mcts_math.engine.hf.batch import Batch
+from mcts_math.engine.hf.engine import JobEngine
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.hf.model import load_model as load_uncached
 from mcts_math.engine.hf.sequence import Job
-from mcts_math.engine.hf.serving import JobEngine
 from mcts_math.engine.hf.token_beam import beam_search
 from mcts_math.engine.spec import EngineOptions
 from mcts_math.engine.table import ENGINES

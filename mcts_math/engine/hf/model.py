@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,29 +117,23 @@ class CausalModel:
         planned = DynamicCache(config=self.raw.config).layers
         if others := {type(layer).__name__ for layer in planned} - _KEPT:
             raise CheckpointError(
-                f"{name} keeps other things than keys and values ({', '.join(sorted(others))}), such as a recurrent "
-                "state, which this engine can't share among samples; use engine: vllm"
+                f"{name} keeps other things than keys and values ({', '.join(sorted(others))}); use engine: vllm"
             )
         if prefix and any(layer.is_sliding for layer in planned):
             raise CheckpointError(f"tuned_dir: {name} slides its window, which a prefix would fall out of")
-        self._require_causal(name)
+        # A decoder by its config is one, which saves the time.
+        if not getattr(self.raw.config, "is_decoder", True) and sees_later_tokens(
+            lambda ids: self.raw(input_ids=ids).logits, self.device
+        ):
+            raise CheckpointError(
+                f"{name} reads texts in both directions, so it can't write; if it can, set is_decoder in config.json"
+            )
         self.raw(input_ids=ids, use_cache=True, **{self._cache_argument: cache})
         self._check_head(name)
         layout = KVLayout(cache, prefix)
         if not layout.heads:
             raise CheckpointError(f"{name} keeps no keys and values in a transformers cache; use engine: vllm")
         return layout
-
-    def _require_causal(self, name: str) -> None:
-        """Raises CheckpointError where a token sees those behind it, as in BERT: what is kept would be wrong."""
-        if getattr(self.raw.config, "is_decoder", True):
-            return
-        logits = self.raw(input_ids=torch.tensor([[0, 0], [0, 1]], device=self.device)).logits[:, 0]
-        if not torch.allclose(logits[0], logits[1], atol=1e-4):
-            raise CheckpointError(
-                f"{name} reads texts in both directions, so it can't write one token after another; if it was trained "
-                "to, set is_decoder to true in its config.json"
-            )
 
 
 def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: bool) -> CausalModel:
@@ -151,17 +145,28 @@ def load_model(model_dir: str | Path, arguments: HFArguments, *, need_value: boo
     head = load_value_head(checkpoint).to(device).requires_grad_(False) if need_value else None
     model = load_weights(checkpoint.folder, dtype, arguments.attn)
     codec = load_codec(checkpoint.folder, model.get_input_embeddings().weight.shape[0])
-    try:
-        model = model.to(device).eval()
-    except torch.OutOfMemoryError as error:
-        raise EngineError(
-            f"the weights of {checkpoint.name} do not fit into the memory of {device}; use a smaller dtype "
-            f"(bfloat16), a smaller model or another device ({error})"
-        ) from error
+    model = place(model, device, checkpoint.name).eval()
     if arguments.attn is None:
         share_heads(model)
     prefix = load_grafts(arguments.tuned_dir, model) if arguments.tuned_dir else []
     return CausalModel(model, codec, arguments.context_length or checkpoint.context_length or 1 << 30, head, prefix)
+
+
+def place(model: Any, device: torch.device, name: str) -> Any:
+    """The model on a device. Raises EngineError where it does not fit."""
+    try:
+        return model.to(device)
+    except torch.OutOfMemoryError as error:
+        remedy = "use a smaller dtype (bfloat16), a smaller model or another device"
+        raise EngineError(f"{name} does not fit into the memory of {device}; {remedy} ({error})") from error
+
+
+@torch.inference_mode()
+def sees_later_tokens(run: Callable[[Tensor], Tensor], device: torch.device) -> bool:
+    """Whether what a model makes [B, T, …] of a token depends on those behind it, as in BERT: what is kept of a prefix
+    would be wrong. `run` takes ids [B, T]."""
+    first = run(torch.tensor([[0, 1], [0, 2]], device=device))[:, 0].float()
+    return not torch.allclose(first[0], first[1], rtol=1e-3, atol=1e-4)
 
 
 def decoder_of(model: Any) -> Any:
@@ -198,12 +203,16 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
 
 
 @contextmanager
-def without_progress_bars() -> Iterator[None]:
-    shown = transformers_logging.is_progress_bar_enabled()
+def quiet(*, errors_alone: bool = False) -> Iterator[None]:
+    """Keeps transformers from showing bars, and from reports on `errors_alone`."""
+    shown, before = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
+    if errors_alone:
+        transformers_logging.set_verbosity_error()
     try:
         yield
     finally:
+        transformers_logging.set_verbosity(before)
         if shown:
             transformers_logging.enable_progress_bar()
 
@@ -214,11 +223,12 @@ def load_weights(
     """The model of a folder, on the CPU, by one of transformers' automatic classes. Raises CheckpointError where it
     can't be loaded whole."""
     more = {} if attn is None else {"attn_implementation": attn}
-    with boundary(f"transformers can't load {folder}", CheckpointError), without_progress_bars():
+    is_part = kind is not AutoModelForCausalLM  # whose other weights would be listed, such as a head's
+    with boundary(f"transformers can't load {folder}", CheckpointError), quiet(errors_alone=is_part):
         model, info = kind.from_pretrained(folder, dtype=dtype, output_loading_info=True, **more)
     # transformers only warns about weights that it did not find, and makes them up.
     if missing := sorted(info["missing_keys"]):
         raise CheckpointError(
-            f"{folder} lacks {len(missing)} of the weights of {type(model).__name__}, {missing[0]} among them"
+            f"{folder} lacks weights of {type(model).__name__} ({len(missing)}, such as {missing[0]})"
         )
     return model

@@ -161,10 +161,8 @@ def advance(row: Row, sampled: Sequence[tuple[int, float]], model: CausalModel) 
 
 def require_finite(number: float, what: str) -> None:
     if not math.isfinite(number):
-        raise EngineError(
-            f"the model gave a {what} that is {number}: its weights are broken, or overflow in float16 "
-            "(use dtype bfloat16 or float32)"
-        )
+        remedy = "its weights are broken, or overflow in float16 (use dtype bfloat16 or float32)"
+        raise EngineError(f"the model gave a {what} that is {number}: {remedy}")
 
 
 def find_end(job: Job, ids: Sequence[int], model: CausalModel) -> End | None:

@@ -76,10 +76,8 @@ async def _ask(client: Client, path: str, body: Mapping[str, Any], able: Abiliti
         except ServerRefusedError as error:
             less = _without(able, body, error)
             if less is None:
-                raise EngineError(
-                    f"{client.base_url} refuses even a short request: {error}; set in the config what it names, or in "
-                    "extra_body in engine_args"
-                ) from error
+                remedy = "set in the config what it names, or in extra_body in engine_args"
+                raise EngineError(f"{client.base_url} refuses even a short request: {error}; {remedy}") from error
             able = less
 
 

@@ -45,9 +45,8 @@ def require_told_stops(served: ServedModel, prompt: Prompt, sampling: Sampling) 
     told = served.dialect.tells_stops or (served.dialect.takes_tokens and served.codec is not None)
     if sampling.stop and isinstance(prompt, Conversation) and not told:
         raise EngineError(
-            "the server does not tell which stop string ended a sample, so that nobody knows whether the model's turn "
-            "goes on; use vLLM, SGLang or llama.cpp with the model's folder as model_dir, or choose prompt_wrap: "
-            "chat_tools or chat, without stop"
+            "the server does not tell which stop string ended a sample, and so whether the turn goes on; use vLLM, "
+            "SGLang or llama.cpp with the model's folder as model_dir, or prompt_wrap: chat_tools or chat, without stop"
         )
 
 
@@ -60,8 +59,7 @@ def _conversation(served: ServedModel, talk: Conversation, thought_key: str) -> 
     if talk.messages[-1].role == "assistant":
         if not served.dialect.is_known:
             raise EngineError(
-                "the standard chat API can't continue a message of the assistant; give the model's folder as "
-                "model_dir, so that the conversation is rendered here"
+                "the standard chat API can't continue a message of the assistant; give the model's folder as model_dir"
             )
         body |= {"add_generation_prompt": False, "continue_final_message": True}
     return body

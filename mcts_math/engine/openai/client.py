@@ -86,9 +86,12 @@ class Client:
         """A POST; may be awaited on any loop. Raises EngineError, and ServerRefusedError where the server said no."""
         return await self._thread.run(lambda: self._send("POST", path, body))
 
-    def post_now(self, path: str, body: dict[str, Any]) -> Any:
-        """A POST that blocks. Raises as `post`."""
-        return self._thread.call(lambda: self._send("POST", path, body))
+    def try_out(self, path: str, body: dict[str, Any], doubt: str = "") -> Any:
+        """A POST that blocks. Raises EngineError, which ends with a `doubt` where the server said no."""
+        try:
+            return self._thread.call(lambda: self._send("POST", path, body))
+        except ServerRefusedError as error:
+            raise EngineError(f"{self._url(path)} refuses a first request: {error}{doubt and '. '}{doubt}") from error
 
     async def once(self, key: str, work: Work[T]) -> T:
         """What `work` returns or raises. Of several calls with one key, the first one's work is done for all; where it
@@ -118,10 +121,8 @@ class Client:
             try:
                 return self._read(await self._request(self._client, method, path, body))
             except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-                raise EngineError(
-                    f"base_url in {self.key} is {self.base_url!r}, which is no address: {error}. Give e.g. "
-                    "http://HOST:8000/v1"
-                ) from error
+                told = f"is {self.base_url!r}, which is no address: {error}. Give e.g. http://HOST:8000/v1"
+                raise EngineError(f"base_url in {self.key} {told}") from error
             except (httpx2.TransportError, httpx2.DecodingError, _TryAgainError) as error:
                 if isinstance(error, _TryAgainError) and error.status == 429:
                     waited += self._limit(error, waited)
@@ -139,7 +140,7 @@ class Client:
             pause = min(max(waited, self.arguments.pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
         if waited + pause > self.arguments.timeout_s:
             raise RefusedError(
-                f"{self.base_url} limits the rate of requests, for longer than timeout_s ({self.arguments.timeout_s:g} "
+                f"{self.base_url} limits the rate of requests for longer than timeout_s ({self.arguments.timeout_s:g} "
                 f"s): {error.message}; lower max_connections in {self.key}"
             ) from error
         self._limited_until = max(self._limited_until, time.monotonic() + pause)
@@ -192,10 +193,8 @@ class Client:
         try:
             reply = response.json()
         except (ValueError, RecursionError):
-            raise RefusedError(
-                f"{response.url} answered no JSON but {response.text[:80]!r}; is base_url in "
-                f"{self.key} right? That of an OpenAI-compatible API has /v1 at its end"
-            ) from None
+            doubt = f"is base_url in {self.key} that of an OpenAI-compatible API, with /v1 at its end?"
+            raise RefusedError(f"{response.url} answered no JSON but {response.text[:80]!r}; {doubt}") from None
         return whole_texts(reply) if b"\\u" in response.content else reply  # an escape can spell half a character
 
     def _pause(self, attempt: int, error: Exception) -> float:

@@ -110,10 +110,7 @@ class OpenAIEngine:
         assert self.served.codec is not None
         prompt = self.served.codec.encode("1")
         body = self._body(prompt, Sampling(0.0, max_tokens=1), 0, len(prompt), want_value=True)
-        try:
-            reply = self._client.post_now("completions", body)
-        except ServerRefusedError as error:
-            raise error.as_error(f"{self._client.base_url} refuses the request") from error
+        reply = self._client.try_out("completions", body)
         with reader.reading(self._client.base_url):
             reader.parse_value(reader.checked(reply, self._client.base_url)[0], self.served.value_token)
 

@@ -66,8 +66,8 @@ def _parse_sample(choice: dict[str, Any], expected: Expected, num_tokens: int) -
         raise TypeError(f"the text of a sample is {text!r}")
     if message is not None and isinstance(_stop(choice), str) and not (text or message.calls):
         raise RefusedError(
-            "a stop string ended a thought that the server keeps apart, where it can't be continued; give the model's "
-            "folder as model_dir, or choose prompt_wrap: chat_tools or chat, without stop"
+            "a stop string ended a thought that the server keeps apart, where it can't go on; give the model's folder "
+            "as model_dir, or choose prompt_wrap: chat_tools or chat, without stop"
         )
     logprob = 0.0
     if expected.tells_logprobs:

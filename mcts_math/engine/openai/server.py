@@ -50,10 +50,7 @@ def find_card(client: Client, model: str) -> dict[str, Any]:
             raise EngineError(f"{client.base_url}/models lists no models: {str(reply)[:200]}")
         return _choose(list(reply["data"]), model, client)
     except ServerRefusedError as error:
-        raise EngineError(
-            f"{client.base_url}/models answers HTTP {error.status}, {error.message}; is base_url the address of an "
-            "OpenAI-compatible API, with /v1 at its end?"
-        ) from error
+        raise EngineError(f"{error.as_error(f'{client.base_url}/models')}; has base_url /v1 at its end?") from error
     except (LookupError, TypeError, AttributeError) as error:
         raise EngineError(f"{client.base_url}/models answers in another form than OpenAI's API: {error!r}") from error
 

@@ -23,10 +23,7 @@ def complete_args(checkpoint: Checkpoint, given: dict[str, Any], *, need_value: 
             raise EngineError(f"engine_args: {', '.join(clash)} is set by the value head; leave it out")
     if platforms.current_platform.is_cpu():
         if given.get("enable_chunked_prefill"):
-            raise EngineError(
-                "engine_args: enable_chunked_prefill ends in a crash of vLLM on a CPU where requests have seeds; leave "
-                "it out"
-            )
+            raise EngineError("engine_args: enable_chunked_prefill with seeds crashes vLLM on a CPU; leave it out")
         settings |= {"dtype": "float32", "block_size": 32, "enable_chunked_prefill": False}
         length = given.get("max_model_len") or checkpoint.context_length or 0
         settings["max_num_batched_tokens"] = max(8192, length if isinstance(length, int) else 0)

@@ -35,6 +35,8 @@ from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Genera
 
 T = TypeVar("T")
 
+_ROOM = "gpu_memory_utilization or max_model_len in engine_args, or raise tensor_parallel_size"
+
 
 @dataclass(slots=True)
 class VLLMCounters:
@@ -45,23 +47,21 @@ class VLLMCounters:
     num_generated_tokens: int = 0  # written
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    sample: Sample
-    value: float | None
-    num_cached_tokens: int
-
-
 class VLLMEngine:
     """Policy and value model on vLLM. Make one with `VLLMEngine.load`; `close` it when done."""
 
-    def __init__(self, thread: VLLMThread, codec: Codec, value_token: int | None) -> None:
+    def __init__(self, settings: dict[str, Any], codec: Codec, value_token: int | None) -> None:
         self.codec = codec
         self.value_token = value_token  # carries values; None where there is no value head
-        self.context_length: int = thread.llm.model_config.max_model_len  # of prompt and continuation together
         self.counters = VLLMCounters()
-        self._thread = thread
         self._numbers = count()
+        self._thread = LoopThread("vllm-engine")
+        try:
+            self._llm: Any = self._thread.call(lambda: _start(settings))  # an AsyncLLM, used on that thread only
+        except BaseException:
+            self._thread.close()
+            raise
+        self.context_length: int = self._llm.model_config.max_model_len  # of prompt and continuation together
 
     @classmethod
     def load(cls, model_dir: str | Path, *, need_value: bool = False, **engine_args: Any) -> VLLMEngine:
@@ -78,7 +78,7 @@ class VLLMEngine:
             token = value_token(checkpoint.folder)
         quiet()
         settings = complete_args(checkpoint, engine_args, need_value=need_value)
-        return cls(VLLMThread(settings), codec, token)
+        return cls(settings, codec, token)
 
     async def generate(self, request: Generate) -> Generation:
         """Samples continuations of a prompt, with its value from the same vLLM request where wanted. Raises EngineError
@@ -92,12 +92,13 @@ class VLLMEngine:
         sampling, want_value = request.sampling, request.want_value and self.value_token is not None
         different = request.num_samples if sampling.temperature > 0 else 1
 
-        def write(index: int) -> Coroutine[Any, Any, Written]:
+        def write(index: int) -> Coroutine[Any, Any, tuple[Sample, float | None, int]]:
             return self._write(prompt, opening, sampling, request.seed + index, want_value and not index)
 
-        written = await self._thread.run(lambda: gather(map(write, range(different))))
-        samples = tuple(one.sample for one in written) * (request.num_samples // different)
-        return Generation(samples, written[0].value, False, len(prompt), written[0].num_cached_tokens)
+        written = await self._run(lambda: gather(map(write, range(different))))
+        samples = tuple(sample for sample, _, _ in written) * (request.num_samples // different)
+        _, value, num_cached = written[0]
+        return Generation(samples, value, False, len(prompt), num_cached)
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
         """The value of a prompt, for one token. Raises EngineError as `generate` does, and where there is no head."""
@@ -107,26 +108,27 @@ class VLLMEngine:
 
     async def forget(self) -> None:
         """Empties the prefix cache, for measurements."""
-        await self._thread.run(lambda: self._thread.llm.reset_prefix_cache())
+        await self._run(lambda: self._llm.reset_prefix_cache())
 
     async def close(self) -> None:
         """Ends vLLM; whoever still waits gets an EngineError. May be called again."""
-        await asyncio.to_thread(self._thread.close)
+        await asyncio.to_thread(self._thread.close, self._shut_down)
 
     async def _write(
         self, prompt: tuple[int, ...], opening: str, sampling: Sampling, seed: int, want_value: bool
-    ) -> Written:
-        """One sequence. Runs on vLLM's event loop; being cancelled there ends the request."""
+    ) -> tuple[Sample, float | None, int]:
+        """One sequence, with its value, and how many tokens of the prompt were cached. Runs on vLLM's event loop; being
+        cancelled there ends the request."""
         from vllm.inputs import tokens_input
 
         params = self._params(sampling, len(prompt), seed, want_value)
-        replies = self._thread.llm.generate(tokens_input(list(prompt)), params, str(next(self._numbers)))
+        replies = self._llm.generate(tokens_input(list(prompt)), params, str(next(self._numbers)))
         (result,) = [reply async for reply in replies]  # one, since only the finished sequence was asked for
         output, cached = result.outputs[0], result.num_cached_tokens or 0
         self.counters.num_prompt_tokens += len(prompt)
         self.counters.num_cached_tokens += cached
         self.counters.num_generated_tokens += len(output.token_ids)
-        return Written(self._sample(prompt, output, sampling.stop, opening), self._value(output, want_value), cached)
+        return self._sample(prompt, output, sampling.stop, opening), self._value(output, want_value), cached
 
     def _params(self, sampling: Sampling, num_prompt_tokens: int, seed: int, want_value: bool) -> Any:
         from vllm import SamplingParams
@@ -170,26 +172,10 @@ class VLLMEngine:
             raise EngineError("the value head answered NaN: its weights, or the model's, are broken")
         return decode_value(first)
 
-
-class VLLMThread:
-    """Starts vLLM, runs coroutines on its loop, and ends it. `llm` is the AsyncLLM, to be used on that loop only."""
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self._thread = LoopThread("vllm-engine")
-        try:
-            self.llm: Any = self._thread.call(lambda: _start(settings))
-        except BaseException:
-            self._thread.close()
-            raise
-
-    async def run(self, work: Work[T]) -> T:
+    async def _run(self, work: Work[T]) -> T:
         """Runs a coroutine on vLLM's loop and waits for it; being cancelled cancels it there. Raises RefusedError where
         vLLM won't take this request (others may be fine), EngineError where it is closed, or died."""
         return await self._thread.run(lambda: self._translate(work))
-
-    def close(self) -> None:
-        """Ends vLLM's processes and the thread. May be called again."""
-        self._thread.close(self._shut_down)
 
     async def _translate(self, work: Work[T]) -> T:
         from vllm.exceptions import VLLMClientError
@@ -204,9 +190,8 @@ class VLLMThread:
                 raise EngineError("the engine is closed") from None
             raise EngineLostError(
                 "vLLM's engine process died; its own message is further up. If it was out of memory, lower "
-                "gpu_memory_utilization, max_num_seqs, max_num_batched_tokens or max_model_len (on a CPU: "
-                "kv_cache_memory_bytes) in engine_args, or raise tensor_parallel_size. Finished questions are safe: "
-                "go on with --resume"
+                f"max_num_seqs, max_num_batched_tokens, kv_cache_memory_bytes (CPU), {_ROOM}. Finished questions are "
+                "safe: go on with --resume"
             ) from error
         except (VLLMClientError, ValueError) as error:  # vLLM's words for a request that it won't take
             raise RefusedError(f"vLLM refuses the request: {error}") from error
@@ -215,8 +200,8 @@ class VLLMThread:
             raise EngineError(f"vLLM broke down: {type(cause).__name__}: {cause}") from error
 
     async def _shut_down(self) -> None:
-        self.llm.shutdown()
-        del self.llm  # with the sockets that it holds
+        self._llm.shutdown()
+        del self._llm  # with the sockets that it holds
 
 
 async def _start(settings: dict[str, Any]) -> Any:
@@ -224,9 +209,6 @@ async def _start(settings: dict[str, Any]) -> Any:
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    remedy = (
-        "if its own message further up speaks of memory, lower gpu_memory_utilization or max_model_len in engine_args, "
-        "or raise tensor_parallel_size"
-    )
+    remedy = f"if its own message further up speaks of memory, lower {_ROOM}"
     with boundary(f"vLLM did not start ({remedy})", EngineError):
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
@@ -19,13 +20,12 @@ class Rules(NamedTuple):
         temp_places: file systems for temporary files, by which cells share no room; see `wire.folder_of`.
         path: Python's module search path, absolute.
         warm_up: run once before any question, so that lazy imports and caches are shared by all.
-        uid: user to become when started as root; then the one that the clean parent has.
+        uid: user and group to become when started as root, and to be in namespaces.
         exact: numbers are not rounded.
         tells: cells send what they print before they are done.
         libraries: directories and files with shared libraries and time zones; this and what follows is filled in by
             the clean parent.
         base_bytes: its address space.
-        gid: its group.
         proc_fd: a descriptor of /proc, which is not shown any more; -1 where nobody needs it.
     """
 
@@ -48,7 +48,6 @@ class Rules(NamedTuple):
     tells: bool
     libraries: Sequence[str] = ()
     base_bytes: int = 0
-    gid: int = -1
     proc_fd: int = -1
 
     @property
@@ -66,30 +65,25 @@ def enter_file_system(rules: Rules) -> int:
     """Gives this process a mount namespace that shows Python alone, and another host name; see `Rules.proc_fd`."""
     proc_fd = os.open("/proc", os.O_PATH | os.O_CLOEXEC) if rules.temp_bytes else -1
     own = kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS
-    if os.geteuid() == 0:
-        try:
-            kernel.unshare(own)
-        except PermissionError:  # root of a container, say: root there needs a user namespace as anybody does
-            _enter_user_namespace(own)
-    else:
-        _enter_user_namespace(own)
+    try:
+        os.setgroups([])  # who may not do that can't become another user, but in a namespace of its own
+        kernel.unshare(own)
+    except PermissionError:  # no root; or that of a container, which needs a user namespace as anybody does
+        uid, gid = os.geteuid(), os.getegid()
+        kernel.unshare(kernel.CLONE_NEWUSER | own)
+        kernel.map_ids(rules.uid, uid, gid)
     socket.sethostname("sandbox")
     mounts.enter(rules.readable, rules.writable)
     return proc_fd
 
 
-def _enter_user_namespace(flags: int) -> None:
-    uid, gid = os.geteuid(), os.getegid()
-    kernel.unshare(kernel.CLONE_NEWUSER | flags)
-    kernel.map_ids(uid, gid)
-
-
 def leave_root(uid: int) -> None:
     """Becomes an ordinary user where this process is root and may; else keeps the user and drops capabilities."""
     if os.geteuid() == 0 and uid != 0:
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
+        with contextlib.suppress(PermissionError):  # a user namespace may have no other user
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
     kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)

@@ -37,17 +37,17 @@ def _copy_times(src: str, dst: str, *, follow_symlinks: bool = True) -> None:
     os.utime(dst, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=follow_symlinks)
 
 
-def mount(proc_fd: int, uid: int, gid: int, num_bytes: int, num_places: int) -> None:
+def mount(proc_fd: int, uid: int, num_bytes: int, num_places: int) -> None:
     """Mounts the first of `wire.SCRATCH`, in namespaces of this process's own; closes `proc_fd`.
 
     Args:
         proc_fd: the machine's /proc, which is not shown here.
-        uid, gid: this process's, as they were before it had a user namespace of its own.
+        uid: this process's, and its group's, as it was before it had a user namespace of its own.
         num_bytes: of each cell; there is room for several in each place.
         num_places: how many.
     """
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else these files are root's
-    kernel.map_ids(uid, gid, proc_fd)
+    kernel.map_ids(uid, uid, uid, proc_fd)
     os.close(proc_fd)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     options = f"size={wire.SHARES * num_bytes},nr_inodes={wire.SHARES * _MAX_FILES},mode=111"

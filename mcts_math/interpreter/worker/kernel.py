@@ -90,10 +90,10 @@ def unshare(flags: int) -> None:
     _check(int(_libc.unshare(ctypes.c_int(flags))), "unshare")
 
 
-def map_ids(uid: int, gid: int, proc_fd: int | None = None) -> None:
-    """Lets a user and a group be what they are in this process's new user namespace; `proc_fd`: /proc, if hidden."""
+def map_ids(to: int, uid: int, gid: int, proc_fd: int | None = None) -> None:
+    """Lets a user and a group be number `to` in this process's new user namespace; `proc_fd`: /proc, if hidden."""
     folder = "/proc/self" if proc_fd is None else "self"
-    for name, text in (("uid_map", f"{uid} {uid} 1"), ("setgroups", "deny"), ("gid_map", f"{gid} {gid} 1")):
+    for name, text in (("uid_map", f"{to} {uid} 1"), ("setgroups", "deny"), ("gid_map", f"{to} {gid} 1")):
         file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc_fd)
         os.write(file, text.encode())
         os.close(file)

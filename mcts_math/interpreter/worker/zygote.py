@@ -85,7 +85,7 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
     kernel.prctl(kernel.PR_SET_THP_DISABLE, 1)
     proc_fd = confine.enter_file_system(rules) if rules.namespaces else -1
     confine.leave_root(rules.uid)
-    return rules._replace(uid=os.geteuid(), gid=os.getegid(), proc_fd=proc_fd)
+    return rules._replace(proc_fd=proc_fd)
 
 
 def _libraries() -> list[str]:

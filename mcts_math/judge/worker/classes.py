@@ -62,16 +62,16 @@ def local_class(peer: Peer, number: int | None, facts: Any, own: type[Any] | Non
         namespace |= derived.methods(next(kind for kind in FROZEN if issubclass(frozen, kind)), specials)
     if "__eq__" in namespace and "__hash__" not in specials:
         namespace["__hash__"] = None
-    namespace |= {"_peer": peer, "__doc__": doc, "__module__": "solution"}
-    namespace |= {} if number is None else {"_class_number": number}
+    namespace |= {"__peer__": peer, "__doc__": doc, "__module__": "solution"}
+    namespace |= {} if number is None else {"__class_number__": number}
     namespace["__dict__"] = _read("__dict__")
     if content is not None:
-        namespace["_content"] = plain = next(kind for kind in MUTABLE if issubclass(content, kind))
+        namespace["__content__"] = plain = next(kind for kind in MUTABLE if issubclass(content, kind))
         namespace["__class__"] = property(lambda self: plain)
     if isinstance(known, str) and known in LIKE:  # a function's texts are its own, not its class's
         namespace |= {name: _read(name) for name in ("__doc__", "__annotations__")}
         namespace["__class__"] = property(lambda self: LIKE[known])
-        namespace |= {"_content": LIKE[known]} if LIKE[known] in CONTENT else {}
+        namespace |= {"__content__": LIKE[known]} if LIKE[known] in CONTENT else {}
     if own is not None:
         namespace["__class__"] = property(lambda self: own)
     if fields:
@@ -105,5 +105,5 @@ def _made(name: str, bases: list[Any], namespace: dict[str, Any], of_class: list
 def instance(kind: Any, number: int, *args: Any) -> Any:
     """An object of such a class; `args` are of its plain value, or of the exception."""
     value = kind.__new__(kind, *args)
-    object.__setattr__(value, "_number", number)
+    object.__setattr__(value, "__number__", number)
     return value

@@ -43,8 +43,8 @@ def _operator(kind: type[Any], special: str, plain: Callable[..., Any] | None) -
     is_number = issubclass(kind, _NUMBERS)
 
     def is_own(self: Any, other: Any) -> bool:
-        if not self._trusted or special in _UNARY or isinstance(type(other), RemoteType):
-            return bool(self._trusted)
+        if not self.__trusted__ or special in _UNARY or isinstance(type(other), RemoteType):
+            return bool(self.__trusted__)
         return not is_number and (special not in DIFFERENCES or isinstance(other, HOLDERS))
 
     def method(self: Any, *others: Any) -> Any:

@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:
     """A value; of what derives from a number, a list and the like, what it holds: of its size it may say anything."""
     if isinstance(value, (int, float, complex)) and type(value) not in values.PLAIN:
         return values.base_of(value)
-    return remote.plain_of(value) if remote.is_object(value) and value._content is not None else value
+    return remote.plain_of(value) if remote.is_object(value) and value.__content__ is not None else value
 
 
 def as_json(value: Any) -> Any:

@@ -15,9 +15,11 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from doctest import TestResults
 from functools import partial
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
+from unittest import TestResult
 
 from . import equal, patches, source, suite, texts, units
 from .acts import allowed, describe
@@ -157,10 +159,15 @@ class Examination:
             testing = importlib.import_module("numpy.testing") if "testing" in text else None
             fair = (self._place.fair,) if isinstance(self._place, Guard) else ()
             equal.make_strict(sys.modules["numpy"], testing, *fair)
-        for name, function in (("unittest", "main"), ("pytest", "main"), ("doctest", "testmod")):
+        well: dict[str, tuple[str, Any]] = {
+            "unittest": ("main", SimpleNamespace(result=TestResult())),
+            "pytest": ("main", 0),
+            "doctest": ("testmod", TestResults(0, 0)),
+        }
+        for name, (function, answer) in well.items():
             if name in text:
                 with contextlib.suppress(ImportError):  # then the tests say so
-                    setattr(importlib.import_module(name), function, lambda *args, **kwargs: 0)
+                    setattr(importlib.import_module(name), function, lambda *_, answer=answer, **kwargs: answer)
 
     def _load(self, sources: list[str], tests: suite.Suite, names: dict[str, Any]) -> dict[str, Any]:
         """Has the code run, and returns those of its names that the tests use."""

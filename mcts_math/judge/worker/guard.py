@@ -104,8 +104,8 @@ class Guard:
                 value = inspect.getattr_static(value, entry["method"], None)
             codes = set(_codes(value))
             self._codes |= codes
-            if isinstance(value, type):
-                self.called = self.called or not (codes or entry["method"])  # nobody can see whether it is
+            if isinstance(value, type) and value not in self._known and not codes:
+                self.called = True  # such as an error: nobody sees its calls, and what stands for it is no class
             elif callable(value) and not codes and not entry["method"]:  # it is none of Python's functions
                 names[entry["root"]] = _Counted(self, value)
         for name in _FAIR:

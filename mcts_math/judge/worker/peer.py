@@ -273,7 +273,7 @@ class Peer:
             return True
         self._watched.add(remote.number_of(value))
         if is_class and entry["root"][0].isupper():
-            value._trusted = True
+            type.__setattr__(value, "__trusted__", True)
         return True
 
     def fault(self) -> Verdict | None:

@@ -50,8 +50,8 @@ _ASKED = (
 _READABLE = frozenset(
     f"__{name}__"
     for name in (
-        *("wrapped", "members", "cause", "notes", "self", "func", "match_args"),
-        *("name", "qualname", "annotations", "code", "defaults", "kwdefaults"),
+        *("wrapped", "members", "cause", "notes", "self", "func"),
+        *("name", "qualname", "annotations", "code", "defaults", "kwdefaults", "match_args"),
     )
 )
 """What may be asked of an object of the other side beside its public names."""
@@ -62,22 +62,22 @@ ENDS = ("next", "send", "throw")
 def number_of(value: Any) -> int:
     """The number under which the other side knows an object or a class. Raises CannotCross where it knows none."""
     if not isinstance(value, RemoteType):
-        return cast(int, object.__getattribute__(value, "_number"))
-    if "_class_number" not in value.__dict__:
+        return cast(int, object.__getattribute__(value, "__number__"))
+    if "__class_number__" not in value.__dict__:
         raise CannotCross(f"the tests derive {value.__name__} from a class of the code")
-    return cast(int, value.__dict__["_class_number"])
+    return cast(int, value.__dict__["__class_number__"])
 
 
 def ask(value: Any, how: str, /, *args: Any, **kwargs: Any) -> Any:
     """Has the other side do something with an object or a class of its own."""
-    peer = cast("Peer", (value if isinstance(value, RemoteType) else type(value))._peer)
+    peer = cast("Peer", (value if isinstance(value, RemoteType) else type(value)).__peer__)
     return peer.request(number_of(value), how, args, kwargs)
 
 
 def _named(value: Any, name: str) -> Any:
     """What the other side's object has under a name. Raises TypeError where that would catch failed asserts."""
     found = ask(value, "get", name)
-    if catches_asserts(found) and (value if isinstance(value, RemoteType) else type(value))._peer.careful:
+    if catches_asserts(found) and (value if isinstance(value, RemoteType) else type(value)).__peer__.careful:
         raise TypeError(f"{name} of the code catches failed asserts too")
     return found
 
@@ -85,16 +85,20 @@ def _named(value: Any, name: str) -> Any:
 class RemoteType(type):
     """The class of the local classes that stand for classes of the other side."""
 
+    __peer__: Peer
+
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
         return ask(cls, "__call__", *args, **kwargs)
 
     def __getattr__(cls, name: str) -> Any:
-        if "_class_number" not in cls.__dict__ or (name.startswith("__") and name not in _READABLE):
+        if "__class_number__" not in cls.__dict__ or (name.startswith("__") and name not in _READABLE):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
         return _named(cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        if name.startswith("_"):
+        if name.startswith("__") or (
+            name.startswith("_") and not cls.__peer__.careful
+        ):  # the code may set no such name
             super().__setattr__(name, value)
         else:
             ask(cls, "set", name, value)
@@ -107,19 +111,19 @@ class Remote(metaclass=RemoteType):
     """An object of the other side."""
 
     __slots__ = ()
-    _peer: Peer
-    _trusted = False  # the problem asks for this class
-    _content: type[Any] | None = None  # the mutable plain type that it derives from
-    _differs = False  # it came of its difference from a number
+    __peer__: Peer
+    __trusted__ = False  # the problem asks for this class
+    __content__: type[Any] | None = None  # the mutable plain type that it derives from
+    __differs__ = False  # it came of its difference from a number
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in _READABLE:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if self._differs and _is_asked_by_numpy(name, sys._getframe(1)):
+        if self.__differs__ and _is_asked_by_numpy(name, sys._getframe(1)):
             raise AttributeError(name)
         if name in ENDS and isinstance(self, GeneratorType):
             return partial(ask, self, name)
-        if name in _OF_SETS and type(self)._content is set:
+        if name in _OF_SETS and type(self).__content__ is set:
             return getattr(plain_of(self), name)
         return _named(self, name)
 
@@ -164,9 +168,9 @@ def is_object(value: Any) -> bool:
 def plain_of(value: Any) -> Any:
     """What an object of the other side holds, of the very type that it derives from. Raises Broken where it lies."""
     try:
-        return made_of(type(value)._content, ask(value, "plain"))
+        return made_of(type(value).__content__, ask(value, "plain"))
     except BadValue as error:
-        raise cast("Peer", type(value)._peer).fail(f"sent what is no value: {error}") from None
+        raise cast("Peer", type(value).__peer__).fail(f"sent what is no value: {error}") from None
 
 
 def _by_type(special: str, value: Any, other: Any) -> Any:
@@ -178,7 +182,7 @@ def _by_type(special: str, value: Any, other: Any) -> Any:
 def _marked(result: Any) -> Any:
     """What comes of a difference. Raises TypeError where it is no object of the code."""
     if is_object(_an_object(result)):
-        object.__setattr__(result, "_differs", True)
+        object.__setattr__(result, "__differs__", True)
     return result
 
 
@@ -191,25 +195,25 @@ def _an_object(result: Any) -> Any:
 def _asked(special: str) -> Callable[..., Any]:
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         result = ask(self, special, *args, **kwargs)
-        return _marked(result) if self._differs and special not in SHOWN else result
+        return _marked(result) if self.__differs__ and special not in SHOWN else result
 
     return method
 
 
 def _binary(special: str, reflected: str) -> Callable[..., Any]:
     def method(self: Any, other: Any, *more: Any) -> Any:
-        if not (self._peer.careful or self._content):
+        if not (self.__peer__.careful or self.__content__):
             return ask(self, special, other, *more)
         if not is_object(other):
-            if self._content is not None:
+            if self.__content__ is not None:
                 return _by_type(special, plain_of(self), other)
-            if not self._trusted:
+            if not self.__trusted__:
                 return NotImplemented
         elif not is_object(self) and special != reflected:
             return NotImplemented
         result = ask(self, special, other, *more)
         is_number = not is_object(other) and not isinstance(other, HOLDERS)
-        if self._differs or getattr(other, "_differs", False) is True or (is_number and special in DIFFERENCES):
+        if self.__differs__ or getattr(other, "__differs__", False) is True or (is_number and special in DIFFERENCES):
             return _marked(result)
         return _an_object(result) if is_number and special in QUOTIENTS else result
 
@@ -220,10 +224,10 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
         if self is other:
             return special in ("__eq__", "__le__", "__ge__")
-        if not (self._peer.careful or self._content):
+        if not (self.__peer__.careful or self.__content__):
             return ask(self, special, other)
         if not is_object(other):
-            return NotImplemented if self._content is None else _by_type(special, plain_of(self), other)
+            return NotImplemented if self.__content__ is None else _by_type(special, plain_of(self), other)
         result = ask(self, special, other)
         return result and not ask(self, "agrees with all") if special == "__eq__" else result
 
@@ -231,9 +235,9 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
 
 
 def _contains(self: Any, item: Any) -> bool:
-    if self._content is not None:
+    if self.__content__ is not None:
         return item in plain_of(self)
-    if not self._peer.careful or (self._trusted and not ask(self, "holds all", item)):
+    if not self.__peer__.careful or (self.__trusted__ and not ask(self, "holds all", item)):
         return bool(ask(self, "__contains__", item))
     return is_an_item(self, item)
 
@@ -245,7 +249,7 @@ def is_an_item(value: Any, item: Any) -> bool:
 
 def _next(self: Any) -> Any:
     found = ask(self, "next")
-    return _marked(found) if self._differs else found
+    return _marked(found) if self.__differs__ else found
 
 
 AWAITED = ("await", "__anext__", "__aenter__", "__aexit__")
@@ -267,7 +271,7 @@ async def drive(peer: Peer, number: int, how: str, *args: Any) -> Any:
 
 
 def _drive(self: Any, how: str, *args: Any) -> Any:
-    return drive(type(self)._peer, number_of(self), how, *args)
+    return drive(type(self).__peer__, number_of(self), how, *args)
 
 
 async def _anext(self: Any) -> Any:

@@ -106,11 +106,11 @@ def choose(problem: dict[str, Any]) -> Chosen:
     Raises:
         Verdict: none is.
     """
-    prompt, roots = problem["prompt"], {path["root"] for path in problem["entries"]}
+    roots = {path["root"] for path in problem["entries"]}
     fault, other = "", None
     for reading in problem["readings"]:
         try:
-            found = _body(prompt, roots, reading) if reading["body"] else _program(prompt, reading)
+            found = _body(problem, roots, reading) if reading["body"] else _program(problem, reading)
         except _NOT_PYTHON as error:
             fault = fault or f"{type(error).__name__}: {error}"
             continue
@@ -126,9 +126,9 @@ def choose(problem: dict[str, Any]) -> Chosen:
     raise Verdict("no_code", "no code was found in the completion")
 
 
-def _body(prompt: str, roots: set[str], reading: dict[str, Any]) -> tuple[Chosen, set[str]] | None:
+def _body(problem: dict[str, Any], roots: set[str], reading: dict[str, Any]) -> tuple[Chosen, set[str]] | None:
     """The prompt and a body that goes on with it: text that happens to be Python does not."""
-    head = prompt.rstrip("\n")
+    head = problem["prompt"].rstrip("\n")
     header = next((line for line in reversed(head.split("\n")) if line.lstrip().startswith(("def ", "async def "))), "")
     indent = header[: len(header) - len(header.lstrip())]
     num_given = len(head.split("\n"))
@@ -141,25 +141,25 @@ def _body(prompt: str, roots: set[str], reading: dict[str, Any]) -> tuple[Chosen
             continue
         for node in module.body:
             if (getattr(node, "end_lineno", 0) or 0) > num_given and roots & names_of(node).bound:
-                return Chosen([*_typing(names_of(text).free), text], text), roots
+                return Chosen([*_imports(names_of(text).free, problem["test"]), text], text), roots
     if fault is not None:
         raise fault
     return None
 
 
-def _program(prompt: str, reading: dict[str, Any]) -> tuple[Chosen, set[str]]:
+def _program(problem: dict[str, Any], reading: dict[str, Any]) -> tuple[Chosen, set[str]]:
     """A program of its own, with what it needs of the completion's other blocks."""
     given_code = reading["code"].lstrip("\n")
     indent = given_code[: len(given_code) - len(given_code.lstrip(" \t"))]
     lines = (line.removeprefix(indent) for line in given_code.split("\n"))
     text, _ = parse_prefix("\n".join(lines), 0, reading["open"])
-    before = stub(prompt)
+    before = stub(problem["prompt"])
     given = names_of(before).bound if before else set()
     context = "\n".join(map(ast.unparse, _context(names_of(text), given, reading["others"])))
     code = f"{context}\n\n{text}" if context else text
     names = names_of(code)
     parts = [part for part in (before, context, text) if part]
-    return Chosen([*_typing(names.free - given), *parts], code), names.bound
+    return Chosen([*_imports(names.free - given, problem["test"]), *parts], code), names.bound
 
 
 def _context(names: Names, given: set[str], others: list[str]) -> list[ast.stmt]:
@@ -186,7 +186,9 @@ def _context(names: Names, given: set[str], others: list[str]) -> list[ast.stmt]
     return [*future, *(node for node in found if node not in future)] if found else []
 
 
-def _typing(free: set[str]) -> list[str]:
-    """The import that a program with annotations forgot."""
+def _imports(free: set[str], test: str) -> list[str]:
+    """The imports that a program forgot: of `typing`, and those of its tests, as published judges run both as one."""
     names = sorted(free & _TYPING)
-    return [f"from typing import {', '.join(names)}"] if names else []
+    found = [f"from typing import {', '.join(names)}"] if names else []
+    imports = [node for node in getattr(_parse(test), "body", ()) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return [*found, *(ast.unparse(node) for node in imports if names_of(node).bound & free)]

@@ -2,6 +2,5 @@
 
 rule        the formulas: from inputs and gradients of a layer, token by token, to the change of its weights
 sites       which layers of a model are changed; what flows through them is seen, and changed, by hooks
-changes     the changes of many questions in one batch, for the engine
-artifact    a trained rule as a folder, which belongs to one base model
+changes     a trained rule as a folder, and the changes of many questions in one batch, for the engine
 """

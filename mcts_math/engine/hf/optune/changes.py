@@ -1,4 +1,4 @@
-"""The weight changes of many questions in one batch.
+"""A trained rule as a folder, which belongs to one base model, and the weight changes of many questions in one batch.
 
 A step makes the change of its session anew, from the base weights and one wrong attempt; it never adds to an earlier
 one. It is computed by itself, and what a row gets is computed from its own session's change alone: so a session's
@@ -10,16 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mcts_math.engine.hf.lessons import Lesson, Recall, adding
 from mcts_math.engine.hf.model import CausalModel
-from mcts_math.engine.hf.optune.artifact import load_rule
-from mcts_math.engine.hf.optune.rule import Change
-from mcts_math.engine.hf.optune.sites import measure
-from mcts_math.errors import EngineError
+from mcts_math.engine.hf.optune.rule import Change, Shape, UpdateRule
+from mcts_math.engine.hf.optune.sites import Sites, base_fingerprint, measure, shapes_of
+from mcts_math.engine.hf.parts import load_parts
+from mcts_math.engine.part_settings import RULE, Base, RuleSettings, read_settings
+from mcts_math.errors import CheckpointError, EngineError
 from mcts_math.requests import Adaptation
 
 
@@ -63,8 +66,7 @@ class WeightChanges:
             return output
         if inputs.ndim != 3 or len(inputs) != self._num_rows:
             raise EngineError(
-                f"{name} gets inputs of shape {list(inputs.shape)}, not [rows, tokens, width]: samples with different "
-                "changes can't share it. Train a rule on other targets."
+                f"targets: {name} gets inputs {list(inputs.shape)}, which rows can't share; train a rule on other ones"
             )
         for rows, changes in self._active:
             if name in changes:
@@ -96,3 +98,29 @@ def _as_slice(rows: list[int]) -> slice | list[int]:
     """Rows that lie side by side as a slice, which copies nothing."""
     side_by_side = rows[-1] - rows[0] + 1 == len(rows)
     return slice(rows[0], rows[-1] + 1) if side_by_side else rows
+
+
+def describe_rule(rule: UpdateRule, model: Any, sites: Sites, rank: int, name: str) -> dict[str, Any]:
+    """What `optune.json` must hold for `load_rule`: the base model of that name, the changed layers, the rank."""
+    base = Base(architecture=type(model).__name__, fingerprint=base_fingerprint(sites), name=name)
+    layers = {name: (shape.inputs, shape.outputs) for name, shape in rule.shapes.items()}
+    return RuleSettings(version=1, base=base, rank=rank, layers=layers).model_dump()
+
+
+def load_rule(folder: str | Path, model: Any) -> tuple[UpdateRule, Sites]:
+    """A trained rule, frozen, on the device of the model, and the layers of the model that it changes. Raises
+    CheckpointError where the folder is incomplete or broken, or belongs to another base model."""
+    settings = read_settings(folder, RULE, RuleSettings)
+    layers = {name: Shape(*widths) for name, widths in settings.layers.items()}
+    modules, base = dict(model.named_modules()), settings.base
+    sites = {name: modules[name] for name in layers if name in modules}
+    if type(model).__name__ != base.architecture or len(sites) < len(layers) or shapes_of(sites) != layers:
+        raise CheckpointError(
+            f"{folder} was trained for a {base.architecture} with other layers than this {type(model).__name__} has; "
+            f"give the model_dir that it was trained on ({base.name})"
+        )
+    if base_fingerprint(sites) != base.fingerprint:
+        raise CheckpointError(f"{folder} was trained for another base model; give the model_dir of then ({base.name})")
+    rule = UpdateRule(layers, settings.rank)
+    load_parts(folder, RULE, rule)
+    return rule.requires_grad_(False).eval().to(model.device), sites
