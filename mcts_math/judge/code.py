@@ -145,8 +145,10 @@ def _unfenced(text: str, defines: tuple[re.Pattern[str], ...]) -> list[Reading]:
         definition = _READS.search(text) or re.search(r"^[ \t]*print\(", text, re.MULTILINE)
     if definition is not None:
         begin = text.rfind("\n", 0, definition.start()) + 1
-        lines = re.finditer(r"^.*$", text[: definition.end()], re.MULTILINE)
-        start = next((m.start() for m in lines if _BEGINS_CODE.match(m.group())), begin)
+        indent = text[begin : definition.end()]
+        indent = re.escape(indent[: len(indent) - len(indent.lstrip())])
+        lines = re.finditer(f"^{indent}(.*)$", text[: definition.end()], re.MULTILINE)
+        start = next((m.start() for m in lines if _BEGINS_CODE.match(m.group(1))), begin)
         # "from here on import is …": prose may begin like code; and code may begin with `if`, `try` or `x = 1`.
         return [Reading(text[place:], False, True, True) for place in dict.fromkeys((start, begin, 0))]
     body = text.strip("\n")
@@ -179,9 +181,7 @@ class _Scanner:
         self._defines, self._docstrings = defines, docstrings
         self._fence, self._indent, self._is_python, self._marked = "", "", False, True
         self._lines: list[str] = []  # of the open block, or outside any since the last one
-        self._goes_on: bool | None = (
-            None  # these, outside, are code: the prompt ended with a fence; None: all are empty
-        )
+        self._goes_on: bool | None = None  # outside: the lines are code, the prompt had its fence; None: all are empty
         self._quote = ""  # the triple quote that is open
 
     def take(self, line: str) -> None:
@@ -191,10 +191,15 @@ class _Scanner:
             self._outside(line, mark, word)
         elif not self._quote and self._closes(mark, word):
             self.end(closed=True)
+        elif mark and self._fence in _OPENS.values() and not any(part.strip() for part in self._lines):
+            self._open_by(mark)  # a tag around a fence
         else:
             self._lines.append(line)
             if self._docstrings:
                 self._scan(line)
+            if not self._quote and "#" not in line and line.rstrip().endswith(self._fence):
+                self._lines[-1] = line.rstrip().removesuffix(self._fence)
+                self.end(closed=True)
 
     def _outside(self, line: str, mark: re.Match[str] | None, word: str) -> None:
         is_end = (mark is not None and mark.group(3) == "") or word in _OPENS.values()
@@ -204,12 +209,16 @@ class _Scanner:
             self.found.append(_Block(_typed("\n".join(self._lines)), closed=mark is None))
             self._lines = []
         elif mark is not None:
-            self._open(mark.group(2), mark.group(1), mark.group(3).lower() in _PYTHON, mark.group(3) != "")
+            self._open_by(mark)
         else:
             if line.strip():
                 is_indented = self._goes_on is None and line.startswith(("    ", "\t"))
                 self._goes_on = self._goes_on or is_indented or self._defines[0].match(line) is not None
             self._lines.append(line)
+
+    def _open_by(self, mark: re.Match[str]) -> None:
+        indent, fence, language = mark.groups()
+        self._open(fence, indent, language.lower() in _PYTHON, language != "")
 
     def _open(self, fence: str, indent: str, is_python: bool, marked: bool = True) -> None:
         self._fence, self._indent, self._is_python, self._marked = fence, indent, is_python, marked

@@ -48,6 +48,11 @@ SUITES: list[Kind] = [
     ("runners that are asked how it went", _f("import doctest, unittest\ndef g():\n    '''\n    >>> f(1)\n    2\n    '''\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(f(1), 2)\nassert doctest.testmod().failed == 0\nassert unittest.main(exit=False).result.wasSuccessful()"), INC, DEC),
     ("module that the tests import", _f("import numpy as np\nfrom math import sqrt as root, pi\nassert f([4, 4]) == 2"), "def f(xs): return root(np.mean(xs))", "import numpy as np\nroot = abs\ndef f(xs): return root(np.mean(xs))"),
     ("test list", {"prompt": "", "test_list": ["assert f(1) == 2", "assert f(2) == 3"], "entry_point": "f"}, INC, "def f(x): return 2"),
+    ("patch a library", _f("from unittest.mock import patch\nimport random\nwith patch('random.randint', return_value=4) as m:\n    assert f() == 4\n    m.assert_called_once_with(1, 6)"), "import random\ndef f(): return random.randint(1, 6)", "import random\ndef f(): return 4"),
+    ("patch input", _f("from unittest.mock import patch\nwith patch('builtins.input', side_effect=['2', '3']):\n    assert f() == 5"), "def f(): return int(input()) + int(input())", "def f(): return 5 if input() == '3' else 1"),
+    ("patch a file", _f("from unittest.mock import mock_open, patch\nm = mock_open(read_data='a\\nb\\n')\nwith patch('builtins.open', m):\n    assert f('x') == ['a', 'b']\nm.assert_called_once_with('x')"), "def f(p):\n    with open(p) as h: return [line.strip() for line in h]", "def f(p): return ['a', 'b']"),
+    ("patch around test functions", _f("import pytest\nfrom unittest.mock import patch\n@patch('time.sleep')\n@patch('builtins.print', lambda *a: None)\ndef test_a(sleep):\n    assert f(1) == 2\n    sleep.assert_called_once_with(60)\n@pytest.mark.parametrize('x', [1, 2])\n@patch('time.sleep')\ndef test_b(sleep, x):\n    assert f(x) == x + 1"), "import time\ndef f(x):\n    time.sleep(60)\n    return x + 1", "def f(x): return x + 1"),
+    ("set input", _f("import builtins, io, sys\nold, sys.stdin = sys.stdin, io.StringIO('2\\n3\\n')\nassert f() == 5\nsys.stdin = old\nreal, builtins.input = input, lambda *prompt: '4'\nassert f() == 8\nbuiltins.input = real"), "def f(): return int(input()) + int(input('y? '))", "def f(): return 5"),
 ]  # fmt: skip
 
 STATED: list[Kind] = [
@@ -167,8 +172,6 @@ CROSSING: list[Kind] = [
 
 ONE: list[Kind] = [
     ("patch", _f("from unittest.mock import patch\nwith patch('solution.now', return_value=5):\n    assert f() == 6"), "def now(): return 1\ndef f(): return now() + 1", "def now(): return 1\ndef f(): return 2"),
-    ("patch a library", _f("from unittest.mock import patch\nimport random\nwith patch('random.randint', return_value=4) as m:\n    assert f() == 4\n    m.assert_called_once_with(1, 6)"), "import random\ndef f(): return random.randint(1, 6)", "import random\ndef f(): return 4"),
-    ("patch input", _f("from unittest.mock import patch\nwith patch('builtins.input', side_effect=['2', '3']):\n    assert f() == 5"), "def f(): return int(input()) + int(input())", "def f(): return 5 if input() == '3' else 1"),
     ("identity", _f("x = object()\nassert f(x) is x"), "def f(x): return x", "def f(x): return object()"),
     ("inherits", _f("class B(Base):\n    def one(self): return 1\nassert B().two() == 2", "Base"), "class Base:\n    def two(self): return 2 * self.one()", "class Base:\n    def two(self): return self.one()"),
     ("captured output", _f("import io, sys\nold, sys.stdout = sys.stdout, io.StringIO()\nf()\ntext, sys.stdout = sys.stdout.getvalue(), old\nassert text == 'a\\n'"), "def f(): print('a')", "def f(): print('b')"),

@@ -13,6 +13,7 @@ from mcts_math.judge import Problem, extract_code
 from mcts_math.judge.code import readings
 
 DEF = "def add(a, b):\n    return a + b"
+INDENTED = "    import operator\n    def add(a, b):\n        return operator.add(a, b)"
 TWENTY = "\n\n".join(f"Step {i}:\n```python\nx{i} = {i}\n```" for i in range(19))
 BODY = Problem('def add(a, b):\n    """The sum."""\n', ADD.test, "add")
 
@@ -105,6 +106,11 @@ def test_an_unmarked_block_that_is_not_python_gives_way(ask: Ask) -> None:
         f"```python\n'''An unclosed fence within:\n```python\n'''\n{DEF}\n```",
         f"```python\n# don't stop at ''' here\n{DEF}\n```\nand ''' more",
         f'```python\nx = """\n{DEF}\n```\nThis was a mistake:\n```python\n{DEF}\n```',
+        f"[BEGIN]\n```python\n{DEF}\n```\n[DONE]\n[BEGIN]\n",
+        f"<code>\n\n~~~\n{DEF}\n~~~\n</code>",
+        f"```python\n{DEF}```\nThis adds.",
+        f"```python\n{INDENTED}\n```",
+        f"So:\n\n{INDENTED}\n\nThis adds.",
         TWENTY + "\n```python\nadd = 1\ndef add(a, b):\n    return x18 * 0 + a + b\n```".replace("x18", "18"),
     ],
 )

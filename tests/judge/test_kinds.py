@@ -189,17 +189,6 @@ def test_an_error_that_lies_of_itself_fails_its_test_alone(ask: Ask, error: str,
     assert [test.passed for test in judgement.tests] == [True, False, True]
 
 
-@pytest.mark.parametrize("isolation", BOTH)
-def test_that_no_process_can_be_started_is_said(ask: Ask, isolation: str) -> None:
-    codes = (
-        "from multiprocessing import Pool\ndef f(x):\n    with Pool(2) as p: return p.map(abs, [x])[0]",
-        "from concurrent.futures import ProcessPoolExecutor\ndef f(x):\n    with ProcessPoolExecutor() as p: return p.submit(abs, x).result()",
-        "import subprocess\ndef f(x): return subprocess.run('true').returncode",
-    )
-    for judgement in ask(*((Problem("", "assert f(1) == 1", "f", isolation=isolation), code) for code in codes)):
-        assert "no program may start processes here" in judgement.result
-
-
 def test_every_test_gives_partial_credit(ask: Ask) -> None:
     tests = (
         "assert f(1) == 1\nassert f(2) == 2\nassert f(3) == 3\nassert f(4) == 4",
@@ -430,6 +419,17 @@ def test_what_states_no_problem_is_named(change: dict[str, object], words: str) 
     record = {"prompt": "", "test": "assert f(1)", "entry_point": "f", **change}
     with pytest.raises(TaskError, match=words):
         Problem.from_record(record, "here")
+
+
+def test_the_name_of_an_input_output_stands_for_an_entry_point_that_is_empty() -> None:
+    stated = {"inputs": [[1]], "outputs": [2], "fn_name": "f"}
+    assert Problem.from_record({"entry_point": "", "input_output": stated}).entry_point == "f"
+
+
+def test_tests_that_patch_the_code_itself_need_one_process(ask: Ask) -> None:
+    test = "from unittest.mock import patch\nwith patch('solution.h', return_value=1):\n    assert f(1) == 2"
+    with pytest.raises(TaskError, match=r"patches solution\.h: state `isolation` as one_process"):
+        ask((Problem("", test, "f"), "```python\ndef h(): return 1\ndef f(x): return x + h()\n```"))
 
 
 def test_a_record_survives_the_way_to_a_service() -> None:

@@ -42,7 +42,7 @@ _READING = ("sympy",)
 _PLAIN = "bool int float complex str bytes bytearray tuple list dict set frozenset object"
 _WHOLE = (
     *(f"builtins.{name}" for name in _PLAIN.split(" ")),
-    *("types.SimpleNamespace", "argparse.Namespace", "functools.partial", "string.Template"),
+    *("types.SimpleNamespace", "argparse.Namespace", "functools.partial", "functools.KeyWrapper", "string.Template"),
     "xml.etree.ElementTree.Element",
 )
 """Other types that are open."""

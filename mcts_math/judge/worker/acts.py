@@ -15,7 +15,7 @@ from typing import Any
 
 from . import access, remote, values
 from .fixed import is_fixed
-from .settled import OutOfTime, own
+from .settled import OutOfTime
 
 _MAX_TEXT = 1000
 _STEP_S = 0.002
@@ -163,6 +163,8 @@ _WAYS: dict[str, Callable[..., Any]] = {
     "set": setattr,
     "del": delattr,
     "next": next,
+    "send": types.GeneratorType.send,
+    "throw": types.GeneratorType.throw,
     "begin": _begin,
     "step": _step,
     "cancel": lambda _, number: _begun[number].cancel(),
@@ -192,17 +194,4 @@ def describe(error: BaseException) -> str:
     except BaseException as other:  # it ends the process, takes too long, breaks the connection: the test failed before
         text = f"(its text raised {access.of_class(type(other), '__name__')})"
     name = "" if issubclass(type(error), (RemoteError, OutOfTime)) else access.of_class(type(error), "__name__")
-    notes = own(error).get("__notes__")
-    is_refusal = type(notes) is list and [*map(type, notes)] == [str] and notes[0] == _NO_PROCESSES
-    hint = _NO_PROCESSES if is_refusal else ""
-    return ": ".join(part for part in (name, text.strip(), hint) if part)
-
-
-_NO_PROCESSES = "no program may start processes here"
-_OF_PROCESSES = ("/multiprocessing/", "/concurrent/futures/process.py", "/subprocess.py")
-
-
-def note_refusal(error: BaseException) -> None:
-    """Notes what an error of the system means that came of starting a process."""
-    if issubclass(type(error), OSError) and any(part in file for file, _ in calls_of(error) for part in _OF_PROCESSES):
-        error.__notes__ = [_NO_PROCESSES]  # type: ignore[attr-defined,unused-ignore]
+    return ": ".join(part for part in (name, text.strip()) if part)

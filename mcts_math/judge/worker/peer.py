@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import remote, values
-from .acts import describe, note_refusal, untold
+from .acts import describe, untold
 from .clock import Clock, limited
 from .held import Copies
 from .objects import Objects, harmless, is_data
@@ -149,7 +149,9 @@ class Peer:
                 message = self.receive()
                 if type(message) is not tuple or message[:1] != ("ask",):
                     try:
-                        result = self.result(message, {**dict(enumerate(args)), **kwargs}, olds, ends=how == "next")
+                        result = self.result(
+                            message, {**dict(enumerate(args)), **kwargs}, olds, ends=how in remote.ENDS
+                        )
                     except BaseException:
                         self._missed = missed  # the code passed on what left an assert: the tests see it
                         self.given = 2
@@ -196,7 +198,6 @@ class Peer:
         except Broken:
             raise
         except BaseException as error:
-            note_refusal(error)
             if self.careful and is_settled(error):
                 self._missed = describe(error)
             answer = ("raised", error)
@@ -207,6 +208,11 @@ class Peer:
         except (CannotCross, MemoryError, RecursionError) as error:
             self.answer("raised", ValueError(str(error)))
 
+    def answer_names(self, found: dict[str, Any]) -> None:
+        """Tells what the code has by name once it is loaded. Raises Broken, or CannotCross."""
+        given = parts(tuple(found.values()))
+        self.answer("value", found, held=self._copies.hold((), found, given, None, 0))
+
     def answer(self, kind: str, value: Any, after: Any = (), held: Any = ()) -> None:
         """Sends an answer. Raises Broken, or CannotCross."""
         self.send((kind, value, self._output(), list(after), list(held), self._copies.changed()))
@@ -216,7 +222,7 @@ class Peer:
 
         Args:
             message: the answer.
-            given: the arguments by place.
+            given: the arguments by place; None: the value holds what the code has by name.
             olds: what can be changed of them.
             ends: StopIteration says that an iterator is at its end.
         """
@@ -227,11 +233,9 @@ class Peer:
             self._update(changes)
             self._stored = self._stored or bool(after or changes)
             value = renew(olds, after, value) if after else value
-            if held and given is None:
-                raise ValueError("nothing was called that could hold anything")
             for place, number in held:
                 if place != -1:
-                    self._copies.keep(number, given[place])
+                    self._copies.keep(number, (value if given is None else given)[place])
                 elif type(value) in SHARED:
                     value = self._copies.take(number, value)
         except (TypeError, ValueError, KeyError, IndexError, CannotCross):

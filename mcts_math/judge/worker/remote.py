@@ -21,7 +21,8 @@ import asyncio
 import dis
 import sys
 from collections.abc import Callable
-from types import FrameType
+from functools import partial
+from types import FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
 from .settled import catches_asserts, kept, may_catch
@@ -54,6 +55,8 @@ _READABLE = frozenset(
     )
 )
 """What may be asked of an object of the other side beside its public names."""
+ENDS = ("next", "send", "throw")
+"""What an iterator or a generator may answer by its end."""
 
 
 def number_of(value: Any) -> int:
@@ -118,6 +121,8 @@ class Remote(metaclass=RemoteType):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if self.__differs__ and _is_asked_by_numpy(name, sys._getframe(1)):
             raise AttributeError(name)
+        if name in ENDS and isinstance(self, GeneratorType):
+            return partial(ask, self, name)
         if name in _OF_SETS and type(self).__content__ is set:
             return getattr(plain_of(self), name)
         return _named(self, name)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from . import equal, suite, units
-from .acts import RemoteError, calls_of, describe, note_refusal
+from .acts import RemoteError, calls_of, describe
 from .clock import limited
 from .guard import Guard
 from .peer import BadArgument, Broken, Peer
@@ -113,7 +113,6 @@ class Runner:
 
     def explain(self, error: BaseException) -> str:
         """An exception, and the innermost line of the tests that it went through."""
-        note_refusal(error)
         lines = [
             self._lines[n - 1].strip() for file, n in calls_of(error) if file == "<tests>" and 0 < n <= len(self._lines)
         ]

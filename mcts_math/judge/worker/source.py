@@ -149,7 +149,10 @@ def _body(problem: dict[str, Any], roots: set[str], reading: dict[str, Any]) -> 
 
 def _program(problem: dict[str, Any], reading: dict[str, Any]) -> tuple[Chosen, set[str]]:
     """A program of its own, with what it needs of the completion's other blocks."""
-    text, _ = parse_prefix(reading["code"], 0, reading["open"])
+    given_code = reading["code"].lstrip("\n")
+    indent = given_code[: len(given_code) - len(given_code.lstrip(" \t"))]
+    lines = (line.removeprefix(indent) for line in given_code.split("\n"))
+    text, _ = parse_prefix("\n".join(lines), 0, reading["open"])
     before = stub(problem["prompt"])
     given = names_of(before).bound if before else set()
     context = "\n".join(map(ast.unparse, _context(names_of(text), given, reading["others"])))

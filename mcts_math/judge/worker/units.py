@@ -18,6 +18,7 @@ import types
 import unittest
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from unittest.mock import DEFAULT
 
 from .access import of_class
 from .acts import calls_of, describe
@@ -165,7 +166,8 @@ def _with_candidate(name: str, function: Any, candidate: Any, given: dict[str, A
     needed = [
         p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
-    open_names = [n for n in needed if n not in given]
+    mocks = [patch for patch in getattr(function, "patchings", ()) if patch.new is DEFAULT and not patch.attribute_name]
+    open_names = [n for n in needed[len(mocks) :] if n not in given]
     if not open_names:
         return lambda: function(**given)
     if len(open_names) > 1 or (name != "check" and open_names != ["candidate"]):
