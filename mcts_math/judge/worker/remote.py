@@ -100,6 +100,9 @@ class RemoteType(type):
         else:
             ask(cls, "set", name, value)
 
+    def __delattr__(cls, name: str) -> None:
+        ask(cls, "del", name)
+
     def __dir__(cls) -> Any:
         return ask(cls, "__dir__")
 
