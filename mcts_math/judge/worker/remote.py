@@ -30,7 +30,8 @@ from .values import FROZEN, BadValue, CannotCross, made_of
 if TYPE_CHECKING:
     from .peer import Peer
 
-BINARY = tuple("add sub mul truediv floordiv mod pow lshift rshift and or xor matmul divmod".split(" "))
+_BINARY = "add sub mul truediv floordiv mod pow lshift rshift and or xor matmul divmod"
+BINARY = tuple(_BINARY.split(" "))
 _ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
 _OF_SETS = ("difference", "symmetric_difference", "issubset", "issuperset", "isdisjoint")
 """Methods that compare a set: as its operators, they go by its content."""
