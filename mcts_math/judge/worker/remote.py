@@ -31,10 +31,8 @@ from .values import FROZEN, BadValue, CannotCross, made_of
 if TYPE_CHECKING:
     from .peer import Peer
 
-BINARY = (
-    *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
-    *("lshift", "rshift", "and", "or", "xor", "matmul", "divmod"),
-)
+_BINARY = "add sub mul truediv floordiv mod pow lshift rshift and or xor matmul divmod"
+BINARY = tuple(_BINARY.split(" "))
 _ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
 _OF_SETS = ("difference", "symmetric_difference", "issubset", "issuperset", "isdisjoint")
 """Methods that compare a set: as its operators, they go by its content."""
@@ -47,13 +45,8 @@ _ASKED = (
     *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
     *("enter", "call", "length_hint", "fspath", "dir", "get", "set", "delete", "set_name", "iter", "aiter"),
 )
-_READABLE = frozenset(
-    f"__{name}__"
-    for name in (
-        *("wrapped", "members", "cause", "notes", "self", "func"),
-        *("name", "qualname", "annotations", "code", "defaults", "kwdefaults", "match_args"),
-    )
-)
+_OPEN = "wrapped members cause notes self func name qualname annotations code defaults kwdefaults match_args"
+_READABLE = frozenset(f"__{name}__" for name in _OPEN.split(" "))
 """What may be asked of an object of the other side beside its public names."""
 ENDS = ("next", "send", "throw")
 """What an iterator or a generator may answer by its end."""
@@ -102,6 +95,9 @@ class RemoteType(type):
             super().__setattr__(name, value)
         else:
             ask(cls, "set", name, value)
+
+    def __delattr__(cls, name: str) -> None:
+        ask(cls, "del", name)
 
     def __dir__(cls) -> Any:
         return ask(cls, "__dir__")
