@@ -31,7 +31,6 @@ BOUNDED = {
     "reply.conclusions": 2000,
     "reply.claims": 2000,
     "text.phrases": 400,
-    "text.clauses": 400,
     "text.remarks": 300,
     "text.verdicts": 300,
     "text.spelled": 400,

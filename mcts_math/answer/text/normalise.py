@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from mcts_math.answer.text.alphabet import balanced, matching, plain_alphabet
-from mcts_math.answer.text.notations import printed, rewrite, rewrite_spaced
+from mcts_math.answer.text.notations import rewrite, rewrite_spaced
 from mcts_math.answer.text.units import UNITS
 
 MAX_LENGTH: Final = 50_000  # longer answers are compared as text only
@@ -108,7 +108,7 @@ def normalise(text: str) -> str:
     text = _ordered(text.replace("\\!", ""))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = balanced(_collapse(_SPACING.sub(" ", text)))
-    return _trim(_collapse(rewrite(printed(_LEAD.sub("", text)))))
+    return _trim(_collapse(rewrite(_LEAD.sub("", text))))
 
 
 def without_entities(text: str) -> str:

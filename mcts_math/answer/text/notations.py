@@ -31,7 +31,7 @@ _SOLUTION: Final = re.compile(r"[A-Za-z]\w{0,9}(?:->|→|\\to(?![a-z]))[^>→]*"
 _MAX_DEPTH: Final = 20
 
 
-def printed(text: str) -> str:
+def _printed(text: str) -> str:
     """`text` with functions, solutions and sums of such programs in the notation that the grammar reads."""
     for _ in range(min(text.count("["), _MAX_DEPTH)):
         text = _CALL.sub(_applied, text)
@@ -252,6 +252,7 @@ def rewrite(text: str) -> str:
     """`text` with every habit rewritten; a long text as it is."""
     if len(text) > MAX_REWRITTEN:
         return text
+    text = _printed(text)
     for needed, pattern, replacement in _RULES:
         if needed in text and pattern.search(text) is not None:  # looking is cheaper than rewriting
             text = pattern.sub(replacement, text)
