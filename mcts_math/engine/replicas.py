@@ -140,7 +140,7 @@ class ReplicatedEngine:
         while True:
             if self._closed:
                 raise EngineError("the engine is closed")
-            slot = self._choose(_question(request))
+            slot = await self._choose(_question(request))
             actor = slot.actor
             slot.in_flight += 1
             reference = None
@@ -174,21 +174,30 @@ class ReplicatedEngine:
                     await actor.call.remote("adapt", step)
                 session.actor = actor
 
-    def _choose(self, question: str) -> _Slot:
-        """The question's replica; a new one where it has none that is up."""
+    async def _choose(self, question: str) -> _Slot:
+        """The question's replica; another one where it has none that is up."""
         slot = self._homes.get(question)
         if slot is None or not slot.is_up:
-            up = [slot for slot in self._slots if slot.is_up]
-            if not up:
-                told = "Ray's logs say of what (memory?). Finished questions are safe: go on with --resume"
-                raise EngineError(f"all {len(self._slots)} replicas died; {told}")
-            slot = min(up, key=lambda slot: slot.in_flight)
+            slot = min(await self._up(), key=lambda slot: slot.in_flight)
         if question:
             self._homes[question] = slot
             self._homes.move_to_end(question)
             if len(self._homes) > _HOMES:
                 self._homes.popitem(last=False)
         return slot
+
+    async def _up(self) -> list[_Slot]:
+        """Replicas that are up, one at least: those that are being started are waited for. Raises EngineError where
+        none is left, or the engine is closed meanwhile."""
+        while not (up := [slot for slot in self._slots if slot.is_up]):
+            starting = [task for task in self._restarting if not task.done()]
+            if self._closed:
+                raise EngineError("the engine is closed")
+            if not starting:
+                told = "Ray's logs say of what (memory?). Finished questions are safe: go on with --resume"
+                raise EngineError(f"all {len(self._slots)} replicas died; {told}")
+            await asyncio.wait(starting, return_when=asyncio.FIRST_COMPLETED)
+        return up
 
     def _lose(self, slot: _Slot, actor: Any) -> None:
         """Marks a replica as lost, once for all requests that were there, and starts another one in its slot."""

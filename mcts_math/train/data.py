@@ -4,8 +4,8 @@ step's end with what follows, the last token before the merged one is taken, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,7 @@ class TokenSequence:
 
     ids: NDArray[np.int32]  # [T] tokens
     labels: NDArray[np.int32]  # [T] the token itself where the policy learns it, else IGNORED
-    value_at: tuple[int, ...] = ()  # places whose value is compared with `value_target`
-    value_target: tuple[float, ...] = ()  # Q of each
+    values: Mapping[int, float] = field(default_factory=dict)  # place -> Q; of steps that end together the last counts
     preference: int = 0  # +1 where the value at the last token is the better one of a pair, -1 the worse, 0 for no pair
 
 
@@ -83,14 +82,14 @@ class Encoder:
         """The tokens of a solution; a wrong one teaches values only."""
         stages = _stages(example)
         ids = self._codec.encode_prompt(stages[-1])
-        value_at = self._step_ends(stages, ids)
+        ends = self._step_ends(stages, ids)
         ids += self._end_of_turn(stages[-1], ids)
         labels = np.full(len(ids), IGNORED, dtype=np.int32)
         if example.correct:
             for first, last in self._learned(example, stages, ids):
                 labels[first:last] = ids[first:last]
-        targets = tuple(step.q for step in example.steps)
-        return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, value_at, targets),), example.question)
+        values = dict(zip(ends, (step.q for step in example.steps), strict=True))
+        return Item(example.id, (TokenSequence(np.array(ids, np.int32), labels, values),), example.question)
 
     def pair(self, pair: Pair) -> Item:
         sequences = []
@@ -206,7 +205,7 @@ def encode_files(
             setattr(report, kind, getattr(report, kind) + 1)
             report.tokens += item.length
             report.policy_tokens += sum(int((s.labels[1:] != IGNORED).sum()) for s in item.sequences)
-            report.values += sum(len(s.value_at) for s in item.sequences)
+            report.values += sum(len(s.values) for s in item.sequences)
     report.merged = encoder.merged
     if not items:
         files = ", ".join(map(str, [*examples, *pairs])) or "no file"

@@ -81,7 +81,7 @@ def _place(batch: dict[str, Any], row: int, at: int, sequence: TokenSequence, pa
     batch["position_ids"][row, at:end] = np.arange(end - at)
     batch["labels"][row, at:end] = sequence.labels
     batch["labels"][row, at] = IGNORED  # no token before it predicts the first one
-    for place, target in zip(sequence.value_at, sequence.value_target, strict=True):
+    for place, target in sequence.values.items():
         batch["value_targets"][row, at + place] = target
         batch["value_mask"][row, at + place] = True
     if sequence.preference:

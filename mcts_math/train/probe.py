@@ -71,7 +71,7 @@ def read_features(checkpoint: Checkpoint, config: TrainConfig, tell: Callable[[s
         hidden.append(states[mask.to(device)].float().cpu())
         targets.append(batch["value_targets"].flatten()[mask])
         for item in row:
-            questions += [item.question for sequence in item.sequences for _ in sequence.value_at]
+            questions += [item.question for sequence in item.sequences for _ in sequence.values]
         if number % _TOLD_EVERY == 0:
             tell(f"{number} of {len(rows)} rows read")
     return Features(torch.cat(hidden), torch.cat(targets), questions)

@@ -134,5 +134,5 @@ def test_training_learns_the_tokens_that_were_sampled_and_values_where_the_searc
     sampled = [piece.tokens for step in steps if step.message is not None for piece in step.message.written]
     learned = tuple(token for token in sequence.labels.tolist() if token != IGNORED)
     assert learned == sum(sampled, ())
-    for place, count in zip(sequence.value_at, range(1, len(steps) + 1), strict=True):
+    for place, count in zip(sequence.values, range(1, len(steps) + 1), strict=True):
         assert ids[: place + 1] == engine.model.codec.encode_prompt(form.prompt(tree.task, steps[:count]))

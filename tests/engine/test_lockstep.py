@@ -120,6 +120,25 @@ def test_closing_ends_the_round_that_is_under_way(checkpoint: Callable[[str], Pa
     asyncio.run(scene())
 
 
+def test_closing_tells_those_who_wait_for_a_busy_service(checkpoint: Callable[[str], Path]) -> None:
+    async def scene() -> None:
+        service: Any = Service()
+        engine = Lockstep(load(checkpoint("llama")), service, service)
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        busy = asyncio.ensure_future(engine._count(never))
+        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(engine.generate(Generate("x", 1, SAMPLING, 0)))
+        while not engine._waiting:
+            await asyncio.sleep(0)
+        await engine.close()
+        with pytest.raises(EngineError, match="the engine is closed"):
+            await asyncio.wait_for(waiting, 5)
+        never.set_result(None)
+        await busy
+
+    asyncio.run(scene())
+
+
 def test_what_broke_one_round_is_not_in_the_next(checkpoint: Callable[[str], Path]) -> None:
     """Its questions are tried again, and must not share the batch with rows that nobody waits for."""
     model = load(checkpoint("llama"))

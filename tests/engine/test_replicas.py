@@ -7,7 +7,7 @@ import importlib.util
 import os
 import signal
 import warnings
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -198,3 +198,25 @@ def test_a_replica_that_hangs_is_killed_in_the_end(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("ray.kill", lambda actor: futures[0].cancel())
     asyncio.run(scene())
     assert futures[0].cancelled()
+
+
+@pytest.mark.parametrize("comes_up", [True, False])
+def test_while_all_replicas_are_started_anew_a_request_waits(comes_up: bool) -> None:
+    async def scene() -> None:
+        engine = object.__new__(replicas.ReplicatedEngine)
+        slot = replicas._Slot(None, is_up=False)
+        engine._closed, engine._slots, engine._homes, engine._restarting = False, [slot], OrderedDict(), set()
+
+        async def restart() -> None:
+            await asyncio.sleep(0.01)
+            slot.is_up = comes_up
+
+        task = asyncio.ensure_future(restart())
+        engine._restarting.add(task)
+        if comes_up:
+            assert await engine._choose("q") is slot
+        else:
+            with pytest.raises(EngineError, match="all 1 replicas died"):
+                await engine._choose("q")
+
+    asyncio.run(scene())

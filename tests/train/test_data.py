@@ -121,9 +121,18 @@ def test_step_ends_that_a_tokenizer_merges_are_counted(tiny: Path) -> None:
     encode = Encoder(merging)
     item = encode.example(EXAMPLES.load(example(1), "here"))
     assert encode.merged == 1
-    end = item.sequences[0].value_at[0]
+    end = min(item.sequences[0].values)
     assert chr(item.sequences[0].ids[end]) == ">"  # the last token before the merged one
-    assert item.sequences[0].value_at[1] == len(item.sequences[0].ids) - 1
+    assert max(item.sequences[0].values) == len(item.sequences[0].ids) - 1
+
+
+def test_of_steps_that_end_at_one_token_the_last_counts(tiny: Path) -> None:
+    """Hidden states, targets and questions of a value head are then as many as the places."""
+    made = EXAMPLES.load(example(1), "here")
+    more = replace(made, steps=(*made.steps, replace(made.steps[-1], text="", q=-0.25)))
+    (sequence,) = Encoder(Codec(AutoTokenizer.from_pretrained(tiny))).example(more).sequences
+    assert len(sequence.values) == len(made.steps)
+    assert sequence.values[max(sequence.values)] == -0.25
 
 
 TEMPLATE = (
@@ -142,7 +151,7 @@ def test_a_conversation_is_shown_by_the_models_template(tmp_path: Path) -> None:
     example = Example("q/0.0", "1?", prompt, (ExampleStep("It is 1.", 1.0),), True)
     (sequence,) = Encoder(codec).example(example).sequences
     seen_by_engine = codec.encode_prompt(prompt.followed_by(Message("assistant", "It is 1.")))
-    assert tuple(sequence.ids[: sequence.value_at[0] + 1]) == seen_by_engine
+    assert tuple(sequence.ids[: min(sequence.values) + 1]) == seen_by_engine
     learned = [int(token) for token in sequence.labels if token != IGNORED]
     assert tokenizer.decode(learned) == "It is 1.</s>"
     wrong = Encoder(codec).example(replace(example, correct=False)).sequences[0]
@@ -324,5 +333,5 @@ def test_values_stand_where_the_engine_reads_them_whatever_names_the_end_of_a_tu
     rows, _, _ = load_rows(settings(model_dir=str(folder), **files), inspect(folder))
     (sequence,) = rows[0][0].sequences
     seen_by_engine = load_codec(folder).encode_prompt(prompt.followed_by(Message("assistant", "It is 1.")))
-    assert tuple(sequence.ids[: sequence.value_at[0] + 1]) == seen_by_engine
+    assert tuple(sequence.ids[: min(sequence.values) + 1]) == seen_by_engine
     assert tokenizer.decode([int(token) for token in sequence.labels if token != IGNORED]) == "It is 1.~"

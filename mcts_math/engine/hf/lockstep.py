@@ -105,6 +105,8 @@ class Lockstep(JobEngine):
         self._closed = True
         if self._round is not None:
             await asyncio.wait([self._round])
+        waiting, self._waiting = self._waiting, []  # for a service that is still busy
+        settle([one.future for one in waiting], EngineError("the engine is closed"))
 
     async def _encode(self, prompt: Prompt) -> tuple[int, ...] | int:
         """On the event loop, however long the text is: a thread's time must not decide on what is in a batch."""

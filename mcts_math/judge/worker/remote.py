@@ -89,9 +89,8 @@ class RemoteType(type):
         return _named(cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        if name.startswith("__") or (
-            name.startswith("_") and not cls.__peer__.careful
-        ):  # the code may set no such name
+        is_own = name.startswith("__") or (name.startswith("_") and not cls.__peer__.careful)
+        if is_own:  # the code may set no such name
             super().__setattr__(name, value)
         else:
             ask(cls, "set", name, value)
@@ -243,11 +242,6 @@ def is_an_item(value: Any, item: Any) -> bool:
     return any(item is other or item == other for other in value)
 
 
-def _next(self: Any) -> Any:
-    found = ask(self, "next")
-    return _marked(found) if self.__differs__ else found
-
-
 AWAITED = ("await", "__anext__", "__aenter__", "__aexit__")
 """What can be awaited of an object of the other side."""
 
@@ -296,7 +290,7 @@ SPECIALS: dict[str, Any] = {
     "__class_getitem__": classmethod(lambda cls, _: cls),
     "__hash__": lambda self: ask(self, "__hash__"),
     "__contains__": _contains,
-    "__next__": _next,
+    "__next__": _asked("next"),
     "__anext__": _anext,
     "__exit__": _exit,
     "__await__": lambda self: _drive(self, "await").__await__(),
