@@ -1,6 +1,6 @@
 """Searches on one vLLM server: ours beside `its_hub`, a beam search in lock-step, and a loop over the OpenAI client.
 
-    python benchmarks/peers.py CKPT gsm8k:test.jsonl [--num 32] [--step-tokens 96] [--repeats 1] [--json]
+    python benchmarks/peers.py CKPT gsm8k:test.jsonl [--num 32] [--step-tokens 96] [--repeats 1] [--only beam] [--json]
 
 CKPT is a chat model's folder; the server is a vLLM that is started here, and emptied of cached prompts before each row.
 Both sides get the same questions, step lengths, widths and scores: a score is a number drawn from a digest of the text,
@@ -44,7 +44,6 @@ from openai.types.chat import ChatCompletionUserMessageParam
 from transformers import AutoTokenizer
 
 from mcts_math import load_tasks, solve
-from mcts_math.answer import extract_answer
 from mcts_math.evaluate.table import render_table
 from mcts_math.requests import Evaluate, Evaluation, PartialSolution
 from mcts_math.run.program import run_script
@@ -64,7 +63,7 @@ FEW: Final = 4
 """Questions that are enough where one comes after another."""
 DELIMITER: Final = "\n\n"
 TEMPERATURE: Final = 0.8
-HEADER: Final = ("a question", "seconds", "ours / it", "answers", "tokens", "prompt", "cached %", "passes")
+HEADER: Final = ("a question", "seconds", "ours / it", "tokens", "prompt", "cached %", "passes")
 _COUNTS: Final = {
     "tokens": "generation_tokens_total", "prompt": "prompt_tokens_total", "cached": "prefix_cache_hits_total",
     "passes": "iteration_tokens_total_count",
@@ -152,50 +151,48 @@ def serving(model: str) -> Iterator[Server]:
         process.wait(60)
 
 
-def ours(mode: str, tasks: Sequence[Task], server: Server, tokens: int, in_flight: int) -> list[str]:
-    """Answers of our search."""
+def ours(mode: str, tasks: Sequence[Task], server: Server, tokens: int, in_flight: int) -> None:
+    """Our search."""
     config = {
         "mode": mode, "engine": "openai", "model_dir": server.model, "engine_args": {"base_url": server.url},
         "temperature": TEMPERATURE, "max_tokens": tokens, "max_depth": STEPS - 1, "max_total_time": 0, "seed": 0,
         "batch_size": in_flight, "prompt_wrap": "chat_steps", "step_delim": DELIMITER,
     }  # fmt: skip
     if mode == "sbs":
-        config |= {"step_beam_width": WIDTH, "n_generate_sample": SAMPLES // WIDTH}
+        # It ends after `max_depth` steps; the other searches take one step more.
+        config |= {"step_beam_width": WIDTH, "n_generate_sample": SAMPLES // WIDTH, "max_depth": STEPS}
     elif mode == "particle_filter":
         config |= {"n_generate_sample": SAMPLES}
     else:
         config |= {"prompt_wrap": "chat", "trials": SAMPLES, "n_generate_sample": SAMPLES, "max_tokens": REPLY}
         config["max_question_samples"] = SAMPLES  # no second try of what has no answer
         del config["step_delim"]
-    solved = solve(config, tasks, value_model=OurScorer())
-    for one in solved:
+    for one in solve(config, tasks, value_model=OurScorer()):
         if one.error:
             raise SystemExit(f"question {one.tree.task.id}: {one.error}")
-    return [tree.nodes[tree.solutions[0]].answer or "" if (tree := one.tree).solutions else "" for one in solved]
 
 
-def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, together: bool) -> list[str]:
-    """Answers of its_hub's search."""
+def theirs(mode: str, tasks: Sequence[Task], server: Server, tokens: int, together: bool) -> None:
+    """its_hub's search."""
     client = OpenAICompatibleLanguageModel(server.url, "none", server.model, max_completion_tokens=tokens)
     steps = StepGeneration(max_steps=STEPS - 1, step_token=DELIMITER, stop_token="\\boxed", temperature=TEMPERATURE)
     search = BeamSearch(steps, TheirScorer(), WIDTH) if mode == "sbs" else ParticleFiltering(steps, TheirScorer())
 
-    async def all_at_once() -> list[Any]:
-        found = await asyncio.gather(*(search.ainfer(client, task.chat_question, SAMPLES) for task in tasks))
+    async def all_at_once() -> None:
+        await asyncio.gather(*(search.ainfer(client, task.chat_question, SAMPLES) for task in tasks))
         await client.close()
-        return found
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # its searches call what it calls deprecated
         if together:
-            replies = asyncio.run(all_at_once())
+            asyncio.run(all_at_once())
         else:
-            replies = [search.infer(client, task.chat_question, SAMPLES) for task in tasks]
-    return [extract_answer(reply["content"]) or "" for reply in replies]
+            for task in tasks:
+                search.infer(client, task.chat_question, SAMPLES)
 
 
-def lock_step(tasks: Sequence[Task], server: Server, tokens: int) -> list[str]:
-    """Answers of a beam search of our widths: at each depth one batch of all questions' steps, then the scores."""
+def lock_step(tasks: Sequence[Task], server: Server, tokens: int) -> None:
+    """A beam search of our widths: at each depth one batch of all questions' steps, then the scores."""
     tokenizer = AutoTokenizer.from_pretrained(server.model)
     prompts = [
         str(tokenizer.apply_chat_template([{"role": "user", "content": task.chat_question}], tokenize=False,
@@ -203,7 +200,7 @@ def lock_step(tasks: Sequence[Task], server: Server, tokens: int) -> list[str]:
         for task in tasks
     ]  # fmt: skip
 
-    async def grow() -> list[str]:
+    async def grow() -> None:
         beams: list[list[Beam]] = [[Beam()] for _ in tasks]
         async with AsyncOpenAI(base_url=server.url, api_key="none", timeout=3600) as client:
 
@@ -217,7 +214,6 @@ def lock_step(tasks: Sequence[Task], server: Server, tokens: int) -> list[str]:
                 return [beam.longer(choice) for choice in reply.choices]
 
             for depth in range(STEPS):
-                last = depth == STEPS - 1
                 copies = SAMPLES // (1 if depth == 0 else WIDTH)
                 grown = await asyncio.gather(
                     *(
@@ -229,10 +225,9 @@ def lock_step(tasks: Sequence[Task], server: Server, tokens: int) -> list[str]:
                     ranked = sorted(
                         itertools.chain(*families), key=lambda b: score(task.question, b.text), reverse=True
                     )
-                    beams[number] = ranked[: 1 if last else WIDTH]
-        return [some[0].text for some in beams]
+                    beams[number] = ranked[:WIDTH]
 
-    return [extract_answer(text) or "" for text in asyncio.run(grow())]
+    asyncio.run(grow())
 
 
 @dataclass(frozen=True)
@@ -250,62 +245,55 @@ class Beam:
         return Beam(text if ended else text + DELIMITER, ended)
 
 
-def loop(tasks: Sequence[Task], server: Server) -> list[str]:
-    """Answers of independent attempts by the plain client, the best score chosen."""
+def loop(tasks: Sequence[Task], server: Server) -> None:
+    """Independent attempts by the plain client."""
 
-    async def attempts() -> list[list[str]]:
+    async def attempts() -> None:
         async with AsyncOpenAI(base_url=server.url, api_key="none", timeout=3600) as client:
 
-            async def attempt(task: Task) -> str:
+            async def attempt(task: Task) -> None:
                 message = ChatCompletionUserMessageParam(role="user", content=task.chat_question)
-                reply = await client.chat.completions.create(
+                await client.chat.completions.create(
                     model=server.model,
                     messages=[message],
                     temperature=TEMPERATURE,
                     max_completion_tokens=REPLY,
                 )
-                return reply.choices[0].message.content or ""
 
-            return await asyncio.gather(*(asyncio.gather(*(attempt(task) for _ in range(SAMPLES))) for task in tasks))
+            await asyncio.gather(*(attempt(task) for task in tasks for _ in range(SAMPLES)))
 
-    chosen = [
-        max(texts, key=lambda t: score(task.question, t))
-        for task, texts in zip(tasks, asyncio.run(attempts()), strict=True)
-    ]
-    return [extract_answer(text) or "" for text in chosen]
+    asyncio.run(attempts())
 
 
-def rows(tasks: Sequence[Task], server: Server, tokens: int) -> dict[str, dict[str, Callable[[], list[str]]]]:
-    """What is compared: by method, ours first."""
+def rows(tasks: Sequence[Task], server: Server, tokens: int) -> dict[str, dict[str, tuple[Callable[[], None], int]]]:
+    """What is compared, by method, ours first: what is done, and for how many questions."""
+    every, few = len(tasks), len(tasks[:FEW])
     return {
         "beam search (2 of 4)": {
-            "ours": lambda: ours("sbs", tasks, server, tokens, 32),
-            "in lock-step": lambda: lock_step(tasks, server, tokens),
-            "its_hub, all at once": lambda: theirs("sbs", tasks, server, tokens, True),
-            "its_hub, one by one": lambda: theirs("sbs", tasks[:FEW], server, tokens, False),
+            "ours": (lambda: ours("sbs", tasks, server, tokens, 32), every),
+            "in lock-step": (lambda: lock_step(tasks, server, tokens), every),
+            "its_hub, all at once": (lambda: theirs("sbs", tasks, server, tokens, True), every),
+            "its_hub, one by one": (lambda: theirs("sbs", tasks[:FEW], server, tokens, False), few),
         },
         "particle filter (4)": {
-            "ours": lambda: ours("particle_filter", tasks, server, tokens, 32),
-            "its_hub, all at once": lambda: theirs("particle_filter", tasks, server, tokens, True),
-            "its_hub, one by one": lambda: theirs("particle_filter", tasks[:FEW], server, tokens, False),
+            "ours": (lambda: ours("particle_filter", tasks, server, tokens, 32), every),
+            "its_hub, all at once": (lambda: theirs("particle_filter", tasks, server, tokens, True), every),
+            "its_hub, one by one": (lambda: theirs("particle_filter", tasks[:FEW], server, tokens, False), few),
         },
         "best of 4": {
-            "ours": lambda: ours("selection", tasks, server, tokens, 32),
-            "AsyncOpenAI": lambda: loop(tasks, server),
+            "ours": (lambda: ours("selection", tasks, server, tokens, 32), every),
+            "AsyncOpenAI": (lambda: loop(tasks, server), every),
         },
     }  # fmt: skip
 
 
-def measure(act: Callable[[], list[str]], server: Server) -> dict[str, Any]:
+def measure(act: Callable[[], None], number: int, server: Server) -> dict[str, float]:
     """Seconds and the server's counts a question of one row."""
     server.forget()
     before, begun = server.counts(), time.perf_counter()
-    answers = act()
+    act()
     seconds, after = time.perf_counter() - begun, server.counts()
-    number = len(answers)
-    return {"seconds": seconds / number, "answers": answers} | {
-        name: (after[name] - before[name]) / number for name in _COUNTS
-    }
+    return {"seconds": seconds / number} | {name: (after[name] - before[name]) / number for name in _COUNTS}
 
 
 def main() -> None:
@@ -315,6 +303,7 @@ def main() -> None:
     parser.add_argument("--num", type=int, default=32, help="questions, drawn with seed 0")
     parser.add_argument("--step-tokens", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=1, help="sides alternate; medians are shown")
+    parser.add_argument("--only", default="", help="a method alone whose name begins so")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     tasks = load_tasks(given.questions)
@@ -322,8 +311,9 @@ def main() -> None:
     with serving(given.model) as server:
         ours("sbs", tasks[:2], server, 8, 2)  # what is compiled or tried out at the first request is no one's cost
         found = {
-            method: [{name: measure(act, server) for name, act in sides.items()} for _ in range(given.repeats)]
+            method: [{name: measure(*side, server) for name, side in sides.items()} for _ in range(given.repeats)]
             for method, sides in rows(tasks, server, given.step_tokens).items()
+            if method.startswith(given.only)
         }
     if given.json:
         print(json.dumps(found))
@@ -333,10 +323,9 @@ def main() -> None:
         for name in runs[0]:
             middle = {key: statistics.median(run[name][key] for run in runs) for key in ("seconds", *_COUNTS)}
             least = statistics.median(run["ours"]["seconds"] / run[name]["seconds"] for run in runs)
-            answers = runs[0][name]["answers"]
             lines.append([
                 f"{method}: {name}", f"{middle['seconds']:.1f}", f"{least:.2f}",
-                f"{sum(map(bool, answers))}/{len(answers)}", f"{middle['tokens']:.0f}", f"{middle['prompt']:.0f}",
+                f"{middle['tokens']:.0f}", f"{middle['prompt']:.0f}",
                 f"{100 * middle['cached'] / max(middle['prompt'], 1):.0f}", f"{middle['passes']:.1f}",
             ])  # fmt: skip
     print(
