@@ -17,7 +17,6 @@ from pathlib import Path
 from mcts_math.errors import InterpreterError
 from mcts_math.files import read_text
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, probe
-from mcts_math.interpreter.cgroup import Cgroup
 from mcts_math.requests import Cell, Execute
 from mcts_math.run.program import run_program
 
@@ -49,15 +48,6 @@ async def run(cells: Iterator[str], limits: SandboxLimits, seed: int) -> None:
             print(_visible(seen.text) if sys.stdout.isatty() else seen.text, flush=True)
 
 
-def _net(limits: SandboxLimits) -> str:
-    """What the kernel bounds behind the sandbox's own limits."""
-    group = Cgroup.make(limits)
-    if group is None:
-        return "no control group of version 2 can be made here: memory and processes are bounded by the sandbox alone"
-    group.close()
-    return f"a control group bounds {' and '.join(group.controllers)} once more"
-
-
 def _visible(text: str) -> str:
     """A text whose control characters a terminal does not obey."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: ascii(found.group())[1:-1], text)
@@ -76,7 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         limits = SandboxLimits(step_timeout_s=args.timeout, num_parents=1, allow_unsafe_exec=args.allow_unsafe_exec)
         if args.probe:
             print(asyncio.run(probe(limits)))
-            print(_net(limits))
             return 0
         texts = [read_text(path, "Give files of Python.") for path in args.files]
         asyncio.run(run(iter(texts) if args.files else cells_of(sys.stdin), limits, args.seed))

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import IO
 
 from mcts_math.errors import InterpreterError
-from mcts_math.interpreter.cgroup import Cgroup
 from mcts_math.interpreter.losses import MachineBusyError
 from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.orders import ENVIRONMENT, Layers, has_folders, require_files, require_inputs, rules_json
@@ -135,7 +134,6 @@ class Parent:
         self.pid = process.pid
         self.judges_forks = False
         self.num_places = 0  # for temporary files
-        self.group: Cgroup | None = None  # the kernel's bound on all its processes
         self._asking = asyncio.Semaphore(_MAX_ASKING)
 
     @classmethod
@@ -165,7 +163,6 @@ class Parent:
             parent.judges_forks = layers.seccomp
             parent.num_places = temp_places if has_folders(limits, layers) else 0
             try:
-                parent.group = Cgroup.make(limits, parent.pid)  # it forks nobody before it is told to
                 message, _ = await receive(parent._control, _START_TIMEOUT_S)
             except BaseException:
                 await parent.close()
@@ -254,8 +251,6 @@ class Parent:
             self._process.kill()
             await self._ends(math.inf)
         self._errors.close()
-        if self.group is not None:
-            await asyncio.to_thread(self.group.close)
 
     async def _ends(self, seconds: float) -> bool:
         """Waits for the end of the process; by no thread, which the machine may refuse as well."""

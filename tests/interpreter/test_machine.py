@@ -356,7 +356,6 @@ def test_no_thread_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     async def check() -> None:
-        monkeypatch.setattr(parent.Cgroup, "make", lambda *_: None)
         monkeypatch.setattr(threading.Thread, "start", refuse)
         async with SandboxInterpreter(LIMITS, await probe(LIMITS)) as interpreter:
             assert (await show(interpreter, "6 * 7")).text == "42"
