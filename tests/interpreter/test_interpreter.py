@@ -58,6 +58,20 @@ def test_the_locale_of_the_environment_is_there_and_text_is_utf_8(branch: Branch
     assert branch(code)[0].text == "('utf-8', 'utf-8')"
 
 
+@pytest.mark.parametrize(
+    ("use", "shown"),
+    [
+        ("import timeit\ntimeit.timeit('f()', setup='from __main__ import f', number=1) < 1", "True"),
+        ("import doctest\ndoctest.testmod()", "TestResults(failed=0, attempted=1)"),
+        ("import pickle\npickle.loads(pickle.dumps(f))()", "3"),
+        ("__name__ == '__main__'", "False"),
+    ],
+)
+def test_modules_that_look_for_the_program_find_the_cells(branch: Branch, use: str, shown: str) -> None:
+    f = "def f():\n    'gives 3\\n\\n>>> f()\\n3\\n'\n    return 3"
+    assert branch(f, use)[1].text == shown
+
+
 def test_siblings_do_not_see_each_other() -> None:
     async def check() -> None:
         async with SandboxInterpreter(LIMITS) as interpreter:

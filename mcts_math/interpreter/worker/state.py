@@ -30,8 +30,8 @@ def serve(socket_fd: int, rules: confine.Rules) -> None:
     fork.take_socket(socket_fd)
     # The signals of the clean parent are not those of a program.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    module = ModuleType("__cell__")  # not __main__, as in the published tool
-    sys.modules["__cell__"] = module
+    module = ModuleType("__cell__")  # not __main__, as in the published tool; but `from __main__ import f` finds f
+    sys.modules["__cell__"] = sys.modules["__main__"] = module
     module.__builtins__ = builtins  # type: ignore[attr-defined]
     variables = vars(module)
     sock = socket.socket(fileno=fork.SOCKET_FD)

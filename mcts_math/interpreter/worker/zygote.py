@@ -101,7 +101,6 @@ def _hide(path: list[str]) -> None:
     """
     for name in [n for n in sys.modules if n.partition(".")[0] in ("_sandbox", "__main__")]:
         del sys.modules[name]
-    sys.modules["__main__"] = type(sys)("__main__")
     sys.argv[:] = sys.orig_argv[:] = [""]
     sys.path.append("")  # a cell may import what its branch has written, in no other module's place
     for place in [p for p in sys.path_importer_cache if not p.startswith(tuple(path))]:
