@@ -33,7 +33,6 @@ class ExamplesConfig(Settings):
         None, description="text between the steps, of trees that don't tell; absent: that of their format"
     )
     pair_margin: Real = Field(0.5, description="preference pairs: least difference of Q between siblings", gt=0, le=2)
-    max_pairs: Integer = Field(8, description="most preference pairs of a tree", ge=0)
 
     @model_validator(mode="after")
     def _agree(self) -> ExamplesConfig:
@@ -70,7 +69,6 @@ class TrainConfig(Settings):
         True, description="the policy learns the interpreter's outputs too (published); not of conversations"
     )
     preference_weight: Real = Field(0.0, description="weight of the step-level value preference loss (SVPO)", ge=0)
-    preference_scale: Real = Field(2.0, description="scale of the value difference in it", gt=0)
     # How.
     learning_rate: Real = Field(4e-5, description="at its peak", gt=0)
     value_learning_rate: Real = Field(
@@ -91,7 +89,6 @@ class TrainConfig(Settings):
     )
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how it falls afterwards")
     weight_decay: Real = Field(0.0, description="of AdamW", ge=0)
-    max_grad_norm: Real = Field(1.0, description="gradients are clipped to this norm", gt=0)
     seed: Integer = Field(0, description="of the order, the dropout and the new value head", ge=0, lt=2**31)
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="in which the weights are kept")
     save_dtype: Literal["auto", "float32", "bfloat16"] = Field(

@@ -6,7 +6,7 @@ The losses are sums; whoever calls divides by the counts of the whole optimiser 
 
 policy      cross-entropy of the tokens of right solutions, nats
 value       squared error of v = tanh(w·h + b) against Q, at the ends of the steps of right and wrong ones
-preference  -log sigmoid(scale · (v(better) - v(worse))) of two steps after one prompt: the values are asked for the
+preference  -log sigmoid(2 · (v(better) - v(worse))) of two steps after one prompt: the values are asked for the
             right order only, after Bradley and Terry (1952)
 """
 
@@ -33,13 +33,12 @@ from mcts_math.train.data import IGNORED
 class PolicyWithValue(nn.Module):
     """What transformers' Trainer trains; v = tanh(v_head.summary(h)), h the last hidden state after the final norm."""
 
-    def __init__(self, policy: Any, head: ValueHead, preference_scale: float = 2.0) -> None:
+    def __init__(self, policy: Any, head: ValueHead) -> None:
         super().__init__()
         self.policy = policy  # the causal language model, with adapters where asked for
         summary = nn.Linear(head.weight.shape[0], 1)
         summary.load_state_dict({"weight": head.weight.reshape(1, -1), "bias": head.bias.reshape(1)})
         self.v_head = nn.ModuleDict({"summary": summary})
-        self.preference_scale = preference_scale  # see `loss`
         self._no_split_modules = getattr(policy, "_no_split_modules", None)  # where FSDP cuts
         self._flat_rows = str(getattr(policy.config, "_attn_implementation", "")).startswith("flash")
         self._hidden: Tensor | None = None
@@ -82,7 +81,7 @@ class PolicyWithValue(nn.Module):
             [
                 policy_loss(logits, labels[:, 1:].flatten()[learned]),
                 value_loss(values[marked], value_targets.flatten()[marked]),
-                preference_loss(values[better], values[worse], self.preference_scale),
+                preference_loss(values[better], values[worse]),
             ]
         )
 
@@ -170,7 +169,7 @@ def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
         policy = add_lora(policy, config.lora)
     has_head = checkpoint.head_files and not config.fresh_value_head
     head = load_value_head(checkpoint) if has_head else fresh_head_of(checkpoint, config.seed)
-    return PolicyWithValue(policy, head, config.preference_scale)
+    return PolicyWithValue(policy, head)
 
 
 def add_lora(policy: Any, lora: LoraConfig) -> Any:
@@ -216,9 +215,9 @@ def value_loss(values: Tensor, targets: Tensor) -> Tensor:
     return (values - targets.float()).square().sum()
 
 
-def preference_loss(better: Tensor, worse: Tensor, scale: float) -> Tensor:
+def preference_loss(better: Tensor, worse: Tensor) -> Tensor:
     """Sum over pairs: values [N] of the better and of the worse steps."""
-    return -functional.logsigmoid(scale * (better - worse)).sum()
+    return -functional.logsigmoid(2 * (better - worse)).sum()
 
 
 def pair_places(preference: Tensor) -> tuple[Tensor, Tensor]:

@@ -123,7 +123,6 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         "warmup_steps": config.warmup,
         "lr_scheduler_type": schedule,
         "weight_decay": config.weight_decay,
-        "max_grad_norm": config.max_grad_norm,
         "seed": config.seed,
         "data_seed": config.seed,
         "bf16": config.bf16 and not (on_cpu and lacks_bfloat16()),
