@@ -30,7 +30,6 @@ from mcts_math.train.collect import write_examples
 from mcts_math.train.config import ExamplesConfig
 from mcts_math.train.examples import (
     EXAMPLES,
-    MOST_PAIRS,
     PAIRS,
     Example,
     Solution,
