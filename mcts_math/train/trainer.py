@@ -15,6 +15,7 @@ from accelerate.utils import gather_object  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import OPTIMIZER_NAME
 
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.train.config import SHORT, TrainConfig
@@ -156,8 +157,9 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         state = torch.load(Path(resume_from_checkpoint) / _WEIGHTS, map_location="cpu", weights_only=True)
         unknown = target.load_state_dict(state, strict=False).unexpected_keys
         trained = {name for name, parameter in target.named_parameters() if parameter.requires_grad}
-        if unknown or trained != set(state):
-            raise TrainingError(f"{resume_from_checkpoint} holds other weights than the model. Add --overwrite.")
+        has_moments = (Path(resume_from_checkpoint) / OPTIMIZER_NAME).exists()  # else Trainer would begin new ones
+        if unknown or trained != set(state) or not has_moments:
+            raise TrainingError(f"{resume_from_checkpoint} is no whole state of this training. Add --overwrite.")
 
 
 class _EmptyLast(Sampler[int]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -190,10 +191,10 @@ def _run(trainer: ValueTrainer, state: Path | None, config: TrainConfig) -> None
         if trainer.state.global_step > begun or not config.trainer:
             raise
         raise _refused(error) from error
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+    except resume.DAMAGES as error:
+        if isinstance(error, RuntimeError) and not re.search("inline_container|PytorchStream", str(error)):
             raise
-        raise resume.unwritten(trainer.args.output_dir, error) from error
+        raise resume.damaged(trainer.args.output_dir, error) from error
     if trainer.state.global_step < trainer.state.max_steps:
         told = f"ended after {trainer.state.global_step} of {trainer.state.max_steps} steps: its rows fill no batch"
         raise TrainingError(f"the training {told}. Take dataloader_drop_last out, or lower batch_size.")

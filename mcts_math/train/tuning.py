@@ -113,7 +113,10 @@ class _Training:
                 self._save()
 
     def load(self, state: Path) -> None:
-        content = torch.load(state / _WEIGHTS, map_location="cpu", weights_only=True)
+        try:
+            content = torch.load(state / _WEIGHTS, map_location="cpu", weights_only=True)
+        except resume.DAMAGES as error:
+            raise resume.damaged(state, error) from error
         self.learner.load(content["learner"])
         self._optimizer.load_state_dict(content["optimizer"])
         self.progress = Progress(**json.loads((state / resume.STATE).read_text("utf-8"))["progress"])
@@ -171,8 +174,8 @@ class _Training:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             torch.save(content, folder / _WEIGHTS)
-        except (OSError, RuntimeError) as error:
-            raise resume.unwritten(folder, error) from error
+        except resume.DAMAGES as error:
+            raise resume.damaged(folder, error) from error
         write_json(folder / resume.STATE, {"global_step": self.progress.step, "progress": asdict(self.progress)})
         for old in self._work.glob("checkpoint-*"):
             if old != folder:
