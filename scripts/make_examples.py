@@ -1,7 +1,7 @@
 """Makes training examples (and preference pairs) from search trees.
 
 python scripts/make_examples.py outputs/trees.jsonl --output examples.jsonl
-python scripts/make_examples.py a.jsonl b.jsonl --output examples.jsonl --pairs pairs.jsonl choose=shortest
+python scripts/make_examples.py a.jsonl b.jsonl --output examples.jsonl --pairs pairs.jsonl choose=random
 
 The trees are results files of `mode: mcts` (with is_sampling: true), ours or those of the published system, or of any
 search with values (`value: prm`, …), whose steps have their values for Q. A line of the output is {id, question,

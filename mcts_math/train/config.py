@@ -20,7 +20,7 @@ class ExamplesConfig(Settings):
 
     max_correct: Integer = Field(4, description="most right solutions of a tree", ge=0)
     max_incorrect: Integer = Field(4, description="most wrong solutions of a tree", ge=0)
-    choose: Literal["diverse", "random", "shortest", "longest"] = Field(
+    choose: Literal["diverse", "random"] = Field(
         "diverse", description="which ones: diverse takes different programs and answers first"
     )
     failed: bool = Field(True, description="solutions that broke off without an answer count as wrong ones")
@@ -97,7 +97,6 @@ class TrainConfig(Settings):
     bf16: bool = Field(True, description="compute in bfloat16 where that is safe (autocast), but on CPUs that lack it")
     gradient_checkpointing: bool = Field(False, description="compute activations twice, keep them once")
     attn: str | None = Field(None, description="attention of transformers, e.g. flash_attention_2")
-    compile: bool = Field(False, description="torch.compile the transformer; its start takes a minute")
     num_threads: Integer = Field(0, description="threads on a CPU; 0 leaves them as they are", ge=0)
     lora: LoraConfig | None = Field(None, description="{r, alpha, dropout, target_modules}; absent: all weights")
     # Running.

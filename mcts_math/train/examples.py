@@ -186,9 +186,6 @@ def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat, sourc
 
 
 def _pick(tree: Tree, solutions: list[Solution], most: int, how: str, rng: random.Random) -> list[Solution]:
-    if how in ("shortest", "longest"):
-        lengths = {s.node.id: sum(len(step.text) for step in tree.steps(s.node)) for s in solutions}
-        return sorted(solutions, key=lambda s: lengths[s.node.id], reverse=how == "longest")[:most]
     solutions = rng.sample(solutions, len(solutions))
     return (solutions if how == "random" else _different_first(tree, solutions))[:most]
 

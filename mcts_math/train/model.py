@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, Checkpoint
+from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.hf.model import decoder_of, load_weights
 from mcts_math.engine.value_head import ValueHead, fresh_head_of, load_value_head, require_width
 from mcts_math.errors import ConfigError, require_package
@@ -94,9 +94,6 @@ class PolicyWithValue(nn.Module):
     def hidden(self, input_ids: Tensor, position_ids: Tensor) -> Tensor:
         """Last hidden states [B·T, H] of rows of tokens [B, T]."""
         return self._run(input_ids, position_ids, torch.empty(0, dtype=torch.long, device=input_ids.device))[0]
-
-    def value_head(self, state: dict[str, Tensor]) -> ValueHead:
-        return ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])
 
     def _run(self, input_ids: Tensor, position_ids: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states [B·T, H] and the logits [N, V] at `places` of the flattened batch."""

@@ -59,8 +59,6 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self.remove_callback(PrinterCallback)
         self._report = report
         self.add_callback(_Ends())
-        if config.compile:
-            model.policy.get_decoder().compile(dynamic=False)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
         """Trainer's order. (Several processes would repeat rows where these are no multiple of a batch's shares.)"""

@@ -12,8 +12,9 @@ import torch
 from transformers import TrainerState, TrainingArguments, set_seed
 
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, Checkpoint
 from mcts_math.engine.tokenizer import load_codec, load_tokenizer
+from mcts_math.engine.value_head import ValueHead
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train import resume
@@ -102,8 +103,7 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
     items, data = encode_files(encoder, config.examples, config.pairs, config.max_length)
     rows = pack(items, config.max_length, config.seed) if config.packing else [[item] for item in items]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    fixed = config.max_length if config.compile else 0
-    return rows, Collator(pad or 0, config.pad_multiple, fixed), data
+    return rows, Collator(pad or 0, config.pad_multiple), data
 
 
 def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
@@ -211,5 +211,6 @@ def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, reci
         if broken := [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]:
             raise TrainingError(f"the last step made {broken[0]} not finite. Lower learning_rate, or set bf16: false.")
         policy = {name.removeprefix("policy."): t.cpu() for name, t in state.items() if name.startswith("policy.")}
-        save_checkpoint(policy, model.value_head(state), model.policy, source, config, recipe, output)
+        head = ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])
+        save_checkpoint(policy, head, model.policy, source, config, recipe, output)
     trainer.accelerator.wait_for_everyone()

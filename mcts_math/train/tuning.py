@@ -25,7 +25,7 @@ from mcts_math.train import resume
 from mcts_math.train.config import SHORT, TuningConfig
 from mcts_math.train.feedback import load_lessons
 from mcts_math.train.learners import make_learner
-from mcts_math.train.processes import add_up, gather_figures, own_device, processes, rank, world
+from mcts_math.train.processes import add_up, gather, own_device, processes, rank, world
 from mcts_math.train.stages import RECIPE, write_json
 
 _WEIGHTS = "state.pt"
@@ -151,7 +151,7 @@ class _Training:
                 for name, value in {"loss": float(loss.detach()), **self.learner.figures, "examples": 1.0}.items():
                     found[name] = found.get(name, 0.0) + value
         is_finite = self._reduce(is_finite)
-        for one in gather_figures(found):
+        for one in gather(found):
             for name, value in one.items():
                 sums[name] = sums.get(name, 0.0) + value
         return is_finite
