@@ -1,7 +1,7 @@
 """Makes training examples (and preference pairs) from search trees.
 
 python scripts/make_examples.py outputs/trees.jsonl --output examples.jsonl
-python scripts/make_examples.py a.jsonl b.jsonl --output examples.jsonl --pairs pairs.jsonl choose=shortest
+python scripts/make_examples.py a.jsonl b.jsonl --output examples.jsonl --pairs pairs.jsonl choose=random
 
 The trees are results files of `mode: mcts` (with is_sampling: true), ours or those of the published system, or of any
 search with values (`value: prm`, …), whose steps have their values for Q. A line of the output is {id, question,
@@ -32,7 +32,6 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--cfg", metavar="YAML", help="config file with these keys")
     parser.add_argument("--output", required=True, metavar="JSONL", help="the examples")
     parser.add_argument("--pairs", metavar="JSONL", help="also write preference pairs of sibling steps (SVPO)")
-    parser.add_argument("--dataset", metavar="FOLDER", help="also save the examples as a Hugging Face dataset")
     args = parse_words(parser, argv)
     overrides = [word for word in args.trees if "=" in word and not Path(word).exists()]
     trees = [word for word in args.trees if word not in overrides]
@@ -40,7 +39,7 @@ def main(argv: list[str]) -> int:
         raise RecordError("no trees: name one or more results files.")
     config = load_settings(ExamplesConfig, args.cfg, overrides)
     with Grader() as grader:
-        statistics = write_examples(trees, args.output, config, grader, pairs=args.pairs, dataset=args.dataset)
+        statistics = write_examples(trees, args.output, config, grader, pairs=args.pairs)
     print(statistics.render())
     return 0
 

@@ -9,13 +9,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from mcts_math.errors import ConfigError, RecordError, require_package
+from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, find_twice, is_same_file, new_file, new_folder, writing
+from mcts_math.files import dump_line, find_twice, is_same_file, new_file, writing
 from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
@@ -33,7 +32,6 @@ from mcts_math.train.examples import (
 )
 from mcts_math.tree import Tree
 
-_DATASET_MARK = "state.json"  # stands in every folder that `datasets` saved
 _READ_AHEAD = 64  # trees that are judged together
 _ROUNDING = 1e-9  # of a mean of many results
 
@@ -118,7 +116,7 @@ def collect(
             chosen = choose(tree, solutions, config)
             made = [to_example(tree, solution, tags[solution.node.id], form, source) for solution in chosen]
             examples = [example for example in made if example is not None]
-            found = pairs_of(tree, form, margin=config.pair_margin, most=config.max_pairs) if pairs else []
+            found = pairs_of(tree, form, config.pair_margin) if pairs else []
             for example in examples:
                 statistics.take(example)
             statistics.pairs += len(found)
@@ -133,45 +131,27 @@ def write_examples(
     grader: Grader,
     *,
     pairs: str | Path | None = None,
-    dataset: str | Path | None = None,
 ) -> Statistics:
-    """Writes an examples file and, where named, a pairs file and a Hugging Face dataset; each whole or not at all, and
-    old ones become backups. Raises RecordError: a file can't be read or written, an output is another file of these, no
-    tree could be judged."""
+    """Writes an examples file and, where named, a pairs file; each whole or not at all, and old ones become backups.
+    Raises RecordError: a file can't be read or written, an output is another file of these, no tree could be judged."""
     statistics = Statistics()
     outputs = [Path(output), *([Path(pairs)] if pairs else [])]
-    _require_own_files(trees, outputs, dataset)
+    _require_own_files(trees, outputs)
     remedy = "Make room, or choose another output."
-    with writing(output, remedy), ExitStack() as made:
-        parts, files = [], []
-        with ExitStack() as opened:
-            for path in outputs:
-                with writing(path, remedy):
-                    parts.append(made.enter_context(new_file(path, keep=True)))
-                    files.append(opened.enter_context(parts[-1].open("wb")))
-            for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
-                files[0].writelines(dump_line(EXAMPLES.dump(example)) for example in examples)
-                if pairs is not None:
-                    files[1].writelines(dump_line(pair.to_json()) for pair in found)
+    with writing(output, remedy), ExitStack() as made, ExitStack() as opened:
+        files = []
+        for path in outputs:
+            with writing(path, remedy):
+                files.append(opened.enter_context(made.enter_context(new_file(path, keep=True)).open("wb")))
+        for examples, found in collect(trees, config, grader, statistics, pairs=pairs is not None):
+            files[0].writelines(dump_line(EXAMPLES.dump(example)) for example in examples)
+            if pairs is not None:
+                files[1].writelines(dump_line(pair.to_json()) for pair in found)
         _require_examples(statistics, trees)
-        if dataset is not None:
-            with writing(dataset, remedy):
-                export_dataset(parts[0], dataset)
     return statistics
 
 
-def export_dataset(examples: str | Path, folder: str | Path) -> None:
-    """Saves an examples file for `datasets.load_from_disk`. Raises ConfigError where `datasets` is not installed."""
-    datasets = require_package("datasets", "--dataset", "train", ConfigError)
-    try:
-        # A cache of its own: the shared one would give what another file of this name once held.
-        with new_folder(Path(folder)) as part, TemporaryDirectory(prefix="mcts_math_") as cache:
-            datasets.Dataset.from_json(str(examples), cache_dir=cache).save_to_disk(str(part))
-    except datasets.exceptions.DatasetsError as error:
-        raise RecordError(f"{folder} can't be written: {error.__cause__ or error}.") from error
-
-
-def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dataset: str | Path | None) -> None:
+def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path]) -> None:
     """Raises RecordError where trees would count twice, or an output take the place of what is no older one of it."""
     if (twice := find_twice(trees)) is not None:
         raise RecordError(f"{twice} is given twice: its examples would count double. Leave one out.")
@@ -179,9 +159,6 @@ def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path], dat
         for other in (*trees, *outputs[:place]):
             if is_same_file(path, other):
                 raise RecordError(f"{path} would be written over {other}. Choose another output.")
-    folder = None if dataset is None else Path(dataset)
-    if folder is not None and folder.exists() and not (folder / _DATASET_MARK).is_file():
-        raise RecordError(f"--dataset {folder} exists and is no saved dataset. Choose a new folder.")
 
 
 def _read_trees(

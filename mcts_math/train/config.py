@@ -20,7 +20,7 @@ class ExamplesConfig(Settings):
 
     max_correct: Integer = Field(4, description="most right solutions of a tree", ge=0)
     max_incorrect: Integer = Field(4, description="most wrong solutions of a tree", ge=0)
-    choose: Literal["diverse", "random", "shortest", "longest"] = Field(
+    choose: Literal["diverse", "random"] = Field(
         "diverse", description="which ones: diverse takes different programs and answers first"
     )
     failed: bool = Field(True, description="solutions that broke off without an answer count as wrong ones")
@@ -33,7 +33,6 @@ class ExamplesConfig(Settings):
         None, description="text between the steps, of trees that don't tell; absent: that of their format"
     )
     pair_margin: Real = Field(0.5, description="preference pairs: least difference of Q between siblings", gt=0, le=2)
-    max_pairs: Integer = Field(8, description="most preference pairs of a tree", ge=0)
 
     @model_validator(mode="after")
     def _agree(self) -> ExamplesConfig:
@@ -70,7 +69,6 @@ class TrainConfig(Settings):
         True, description="the policy learns the interpreter's outputs too (published); not of conversations"
     )
     preference_weight: Real = Field(0.0, description="weight of the step-level value preference loss (SVPO)", ge=0)
-    preference_scale: Real = Field(2.0, description="scale of the value difference in it", gt=0)
     # How.
     learning_rate: Real = Field(4e-5, description="at its peak", gt=0)
     value_learning_rate: Real = Field(
@@ -91,7 +89,6 @@ class TrainConfig(Settings):
     )
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how it falls afterwards")
     weight_decay: Real = Field(0.0, description="of AdamW", ge=0)
-    max_grad_norm: Real = Field(1.0, description="gradients are clipped to this norm", gt=0)
     seed: Integer = Field(0, description="of the order, the dropout and the new value head", ge=0, lt=2**31)
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="in which the weights are kept")
     save_dtype: Literal["auto", "float32", "bfloat16"] = Field(
@@ -100,7 +97,6 @@ class TrainConfig(Settings):
     bf16: bool = Field(True, description="compute in bfloat16 where that is safe (autocast), but on CPUs that lack it")
     gradient_checkpointing: bool = Field(False, description="compute activations twice, keep them once")
     attn: str | None = Field(None, description="attention of transformers, e.g. flash_attention_2")
-    compile: bool = Field(False, description="torch.compile the transformer; its start takes a minute")
     num_threads: Integer = Field(0, description="threads on a CPU; 0 leaves them as they are", ge=0)
     lora: LoraConfig | None = Field(None, description="{r, alpha, dropout, target_modules}; absent: all weights")
     # Running.

@@ -30,6 +30,8 @@ from mcts_math.tree import Node, Tree
 
 T = TypeVar("T")
 POSITIVE, NEGATIVE = 1.0, -1.0
+MOST_PAIRS: Final = 8
+"""Of one tree, so that no question outweighs the others."""
 
 
 @contextmanager
@@ -184,9 +186,6 @@ def to_example(tree: Tree, solution: Solution, tag: str, form: StepFormat, sourc
 
 
 def _pick(tree: Tree, solutions: list[Solution], most: int, how: str, rng: random.Random) -> list[Solution]:
-    if how in ("shortest", "longest"):
-        lengths = {s.node.id: sum(len(step.text) for step in tree.steps(s.node)) for s in solutions}
-        return sorted(solutions, key=lambda s: lengths[s.node.id], reverse=how == "longest")[:most]
     solutions = rng.sample(solutions, len(solutions))
     return (solutions if how == "random" else _different_first(tree, solutions))[:most]
 
@@ -234,8 +233,8 @@ class Pair:
 PAIRS: Final = Lines(TypeAdapter(Pair), "a preference pair")
 
 
-def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[Pair]:
-    """The `most` pairs of a tree with the widest margins, of those whose Qs differ by `margin` at least."""
+def pairs_of(tree: Tree, form: StepFormat, margin: float) -> list[Pair]:
+    """The pairs of a tree whose Qs differ by `margin` at least: the widest ones, MOST_PAIRS of them."""
     tags = {node.id: tag for tag, node in tree.tags()}
     found: list[Pair] = []
     for parent in tree.nodes:
@@ -250,7 +249,7 @@ def pairs_of(tree: Tree, form: StepFormat, *, margin: float, most: int) -> list[
                 names = f"{tags[better.id].rpartition('.')[2]}>{tags[worse.id].rpartition('.')[2]}"
                 name = f"{tree.task.id}/{tags[parent.id]}/{names}"
                 found.append(Pair(name, prompt, chosen, rejected, better.q_value, worse.q_value))
-    return sorted(found, key=lambda pair: -pair.margin)[:most]
+    return sorted(found, key=lambda pair: -pair.margin)[:MOST_PAIRS]
 
 
 def _continued(tree: Tree, node: Node, form: StepFormat) -> tuple[Prompt, str | tuple[Message, ...]]:

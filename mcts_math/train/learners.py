@@ -62,7 +62,8 @@ class RuleLearner:
     def loss(self, lesson: Lesson | None) -> Tensor | None:
         """The moments take in the tokens of all processes in the order of the examples."""
         factors = None if lesson is None else self._factors(lesson)
-        summaries = gather(self.module.summarise(self._none() if factors is None else factors))
+        told = self.module.summarise(self._none() if factors is None else factors)
+        summaries = [summary.to(self._model.device) for summary in gather(told.cpu())]
         for summary in summaries[: rank() + 1]:
             self.module.observe(summary)
         loss = None if lesson is None or factors is None else self._outer(lesson, factors)

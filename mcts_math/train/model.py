@@ -6,7 +6,7 @@ The losses are sums; whoever calls divides by the counts of the whole optimiser 
 
 policy      cross-entropy of the tokens of right solutions, nats
 value       squared error of v = tanh(w·h + b) against Q, at the ends of the steps of right and wrong ones
-preference  -log sigmoid(scale · (v(better) - v(worse))) of two steps after one prompt: the values are asked for the
+preference  -log sigmoid(2 · (v(better) - v(worse))) of two steps after one prompt: the values are asked for the
             right order only, after Bradley and Terry (1952)
 """
 
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, Checkpoint
+from mcts_math.engine.checkpoint import Checkpoint
 from mcts_math.engine.hf.model import decoder_of, load_weights
 from mcts_math.engine.value_head import ValueHead, fresh_head_of, load_value_head, require_width
 from mcts_math.errors import ConfigError, require_package
@@ -33,13 +33,12 @@ from mcts_math.train.data import IGNORED
 class PolicyWithValue(nn.Module):
     """What transformers' Trainer trains; v = tanh(v_head.summary(h)), h the last hidden state after the final norm."""
 
-    def __init__(self, policy: Any, head: ValueHead, preference_scale: float = 2.0) -> None:
+    def __init__(self, policy: Any, head: ValueHead) -> None:
         super().__init__()
         self.policy = policy  # the causal language model, with adapters where asked for
         summary = nn.Linear(head.weight.shape[0], 1)
         summary.load_state_dict({"weight": head.weight.reshape(1, -1), "bias": head.bias.reshape(1)})
         self.v_head = nn.ModuleDict({"summary": summary})
-        self.preference_scale = preference_scale  # see `loss`
         self._no_split_modules = getattr(policy, "_no_split_modules", None)  # where FSDP cuts
         self._flat_rows = str(getattr(policy.config, "_attn_implementation", "")).startswith("flash")
         self._hidden: Tensor | None = None
@@ -82,7 +81,7 @@ class PolicyWithValue(nn.Module):
             [
                 policy_loss(logits, labels[:, 1:].flatten()[learned]),
                 value_loss(values[marked], value_targets.flatten()[marked]),
-                preference_loss(values[better], values[worse], self.preference_scale),
+                preference_loss(values[better], values[worse]),
             ]
         )
 
@@ -95,9 +94,6 @@ class PolicyWithValue(nn.Module):
     def hidden(self, input_ids: Tensor, position_ids: Tensor) -> Tensor:
         """Last hidden states [B·T, H] of rows of tokens [B, T]."""
         return self._run(input_ids, position_ids, torch.empty(0, dtype=torch.long, device=input_ids.device))[0]
-
-    def value_head(self, state: dict[str, Tensor]) -> ValueHead:
-        return ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])
 
     def _run(self, input_ids: Tensor, position_ids: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states [B·T, H] and the logits [N, V] at `places` of the flattened batch."""
@@ -170,7 +166,7 @@ def load_model(checkpoint: Checkpoint, config: TrainConfig) -> PolicyWithValue:
         policy = add_lora(policy, config.lora)
     has_head = checkpoint.head_files and not config.fresh_value_head
     head = load_value_head(checkpoint) if has_head else fresh_head_of(checkpoint, config.seed)
-    return PolicyWithValue(policy, head, config.preference_scale)
+    return PolicyWithValue(policy, head)
 
 
 def add_lora(policy: Any, lora: LoraConfig) -> Any:
@@ -216,9 +212,9 @@ def value_loss(values: Tensor, targets: Tensor) -> Tensor:
     return (values - targets.float()).square().sum()
 
 
-def preference_loss(better: Tensor, worse: Tensor, scale: float) -> Tensor:
+def preference_loss(better: Tensor, worse: Tensor) -> Tensor:
     """Sum over pairs: values [N] of the better and of the worse steps."""
-    return -functional.logsigmoid(scale * (better - worse)).sum()
+    return -functional.logsigmoid(2 * (better - worse)).sum()
 
 
 def pair_places(preference: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,10 +48,9 @@ class Collator:
 
     pad_id: int
     pad_multiple: int = 64
-    fixed_length: int = 0  # rows of exactly this length: one shape for torch.compile
 
     def __call__(self, rows: Sequence[list[Item]]) -> dict[str, Any]:
-        longest = self.fixed_length or max(1, *(sum(item.length for item in row) for row in rows))
+        longest = max(1, *(sum(item.length for item in row) for row in rows))
         width = math.ceil(longest / self.pad_multiple) * self.pad_multiple
         shape = (len(rows), width)
         batch: dict[str, Any] = {

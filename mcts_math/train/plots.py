@@ -122,7 +122,7 @@ def draw_training(folder: str | Path, path: str | Path) -> Path:
 
 def _test_points(folder: Path, number: int, summary: JsonObject, grader: Grader) -> list[ValuePoint]:
     found = summary.get("value")
-    if not found or "file" not in found:
+    if not found:
         return []
     path = round_folder(folder, number) / "eval" / found["file"]
     return value_points(path, grader) if path.exists() else []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def rank() -> int:
@@ -43,21 +45,12 @@ def own_device(device: str) -> str:
     return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
 
 
-def gather(tensor: Tensor) -> Sequence[Tensor]:
-    """The tensors of all processes, by rank."""
+def gather(one: T) -> list[T]:
+    """What all processes have, by rank; tensors must be on the CPU."""
     if world() == 1:
-        return [tensor]
-    found = [torch.empty_like(tensor) for _ in range(world())]
-    torch.distributed.all_gather(found, tensor)
-    return found
-
-
-def gather_figures(one: dict[str, float]) -> list[dict[str, float]]:
-    """The figures of all processes, by rank."""
-    found: list[Any] = [one]
-    if world() > 1:
-        found = [None] * world()
-        torch.distributed.all_gather_object(found, one)
+        return [one]
+    found: list[Any] = [None] * world()
+    torch.distributed.all_gather_object(found, one)
     return found
 
 

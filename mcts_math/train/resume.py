@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Final
 
 import torch
 from transformers.trainer_utils import get_last_checkpoint
@@ -57,9 +59,13 @@ def describe(config: TrainConfig | TuningConfig, files: Iterable[str], packages:
     }
 
 
-def unwritten(folder: str | Path, error: Exception) -> TrainingError:
-    """What is said where a state can't be written; torch reports that as an OSError or as a RuntimeError."""
-    return TrainingError(f"a state can't be written to {folder}: {error}. {ROOM}")
+DAMAGES: Final = (OSError, EOFError, RuntimeError, UnpicklingError)
+"""What torch raises where a file can't be written or read."""
+
+
+def damaged(folder: str | Path, error: Exception) -> TrainingError:
+    """What is said where a state can't be written or read."""
+    return TrainingError(f"a state in {folder} can't be written or read: {error}. {ROOM} --overwrite starts anew.")
 
 
 def last_state(work: Path) -> Path | None:
@@ -99,7 +105,7 @@ def _begin(work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool
     mark = work / "run.json"
     state = None if overwrite or not mark.exists() else last_state(work)
     if state is not None:
-        changed = _changes(json.loads(mark.read_text("utf-8")), facts)
+        changed = _changes(mark, facts)
         if not changed:
             return state
         if not restart_changed:
@@ -113,12 +119,15 @@ def _begin(work: Path, facts: JsonObject, overwrite: bool, restart_changed: bool
     return None
 
 
-def _changes(before: JsonObject, facts: JsonObject) -> list[str]:
+def _changes(mark: Path, facts: JsonObject) -> list[str]:
     """The settings and the data in which a stopped training differs."""
-    old, now = before["config"], json.loads(json.dumps(facts["config"]))
+    now = json.loads(json.dumps(facts["config"]))
+    try:
+        before = json.loads(mark.read_text("utf-8"))
+        old, files = before["config"], before["files"]
+    except (ValueError, LookupError, TypeError) as error:
+        return [f"{mark} does not tell which: {error!r}"]
     changed = [f"{k}: {old.get(k)!r} -> {now[k]!r}" for k in now if k not in NEUTRAL_KEYS and old.get(k) != now[k]]
     if before.get("weights", facts["weights"]) != facts["weights"]:  # a state holds what is trained alone
         changed.append(f"the weights of {now['model_dir']} have changed")
-    return changed + [
-        f"{path} has changed" for path, digest in facts["files"].items() if before["files"].get(path) != digest
-    ]
+    return changed + [f"{path} has changed" for path, digest in facts["files"].items() if files.get(path) != digest]

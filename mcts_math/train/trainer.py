@@ -15,6 +15,7 @@ from accelerate.utils import gather_object  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import OPTIMIZER_NAME
 
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.train.config import SHORT, TrainConfig
@@ -58,8 +59,6 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         self.remove_callback(PrinterCallback)
         self._report = report
         self.add_callback(_Ends())
-        if config.compile:
-            model.policy.get_decoder().compile(dynamic=False)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
         """Trainer's order. (Several processes would repeat rows where these are no multiple of a batch's shares.)"""
@@ -156,8 +155,9 @@ class ValueTrainer(Trainer):  # type: ignore[misc]
         state = torch.load(Path(resume_from_checkpoint) / _WEIGHTS, map_location="cpu", weights_only=True)
         unknown = target.load_state_dict(state, strict=False).unexpected_keys
         trained = {name for name, parameter in target.named_parameters() if parameter.requires_grad}
-        if unknown or trained != set(state):
-            raise TrainingError(f"{resume_from_checkpoint} holds other weights than the model. Add --overwrite.")
+        has_moments = (Path(resume_from_checkpoint) / OPTIMIZER_NAME).exists()  # else Trainer would begin new ones
+        if unknown or trained != set(state) or not has_moments:
+            raise TrainingError(f"{resume_from_checkpoint} is no whole state of this training. Add --overwrite.")
 
 
 class _EmptyLast(Sampler[int]):

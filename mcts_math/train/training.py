@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -11,8 +12,9 @@ import torch
 from transformers import TrainerState, TrainingArguments, set_seed
 
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.engine.checkpoint import Checkpoint
+from mcts_math.engine.checkpoint import HEAD_BIAS, HEAD_WEIGHT, Checkpoint
 from mcts_math.engine.tokenizer import load_codec, load_tokenizer
+from mcts_math.engine.value_head import ValueHead
 from mcts_math.errors import ConfigError, TrainingError
 from mcts_math.tasks import JsonObject
 from mcts_math.train import resume
@@ -101,8 +103,7 @@ def load_rows(config: TrainConfig, source: Checkpoint) -> tuple[Rows, Collator, 
     items, data = encode_files(encoder, config.examples, config.pairs, config.max_length)
     rows = pack(items, config.max_length, config.seed) if config.packing else [[item] for item in items]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    fixed = config.max_length if config.compile else 0
-    return rows, Collator(pad or 0, config.pad_multiple, fixed), data
+    return rows, Collator(pad or 0, config.pad_multiple), data
 
 
 def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
@@ -123,7 +124,6 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         "warmup_steps": config.warmup,
         "lr_scheduler_type": schedule,
         "weight_decay": config.weight_decay,
-        "max_grad_norm": config.max_grad_norm,
         "seed": config.seed,
         "data_seed": config.seed,
         "bf16": config.bf16 and not (on_cpu and lacks_bfloat16()),
@@ -191,10 +191,10 @@ def _run(trainer: ValueTrainer, state: Path | None, config: TrainConfig) -> None
         if trainer.state.global_step > begun or not config.trainer:
             raise
         raise _refused(error) from error
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+    except resume.DAMAGES as error:
+        if isinstance(error, RuntimeError) and not re.search("inline_container|PytorchStream", str(error)):
             raise
-        raise resume.unwritten(trainer.args.output_dir, error) from error
+        raise resume.damaged(trainer.args.output_dir, error) from error
     if trainer.state.global_step < trainer.state.max_steps:
         told = f"ended after {trainer.state.global_step} of {trainer.state.max_steps} steps: its rows fill no batch"
         raise TrainingError(f"the training {told}. Take dataloader_drop_last out, or lower batch_size.")
@@ -211,5 +211,6 @@ def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, reci
         if broken := [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]:
             raise TrainingError(f"the last step made {broken[0]} not finite. Lower learning_rate, or set bf16: false.")
         policy = {name.removeprefix("policy."): t.cpu() for name, t in state.items() if name.startswith("policy.")}
-        save_checkpoint(policy, model.value_head(state), model.policy, source, config, recipe, output)
+        head = ValueHead(state[HEAD_WEIGHT], state[HEAD_BIAS])
+        save_checkpoint(policy, head, model.policy, source, config, recipe, output)
     trainer.accelerator.wait_for_everyone()

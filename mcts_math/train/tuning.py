@@ -25,7 +25,7 @@ from mcts_math.train import resume
 from mcts_math.train.config import SHORT, TuningConfig
 from mcts_math.train.feedback import load_lessons
 from mcts_math.train.learners import make_learner
-from mcts_math.train.processes import add_up, gather_figures, own_device, processes, rank, world
+from mcts_math.train.processes import add_up, gather, own_device, processes, rank, world
 from mcts_math.train.stages import RECIPE, write_json
 
 _WEIGHTS = "state.pt"
@@ -113,7 +113,10 @@ class _Training:
                 self._save()
 
     def load(self, state: Path) -> None:
-        content = torch.load(state / _WEIGHTS, map_location="cpu", weights_only=True)
+        try:
+            content = torch.load(state / _WEIGHTS, map_location="cpu", weights_only=True)
+        except resume.DAMAGES as error:
+            raise resume.damaged(state, error) from error
         self.learner.load(content["learner"])
         self._optimizer.load_state_dict(content["optimizer"])
         self.progress = Progress(**json.loads((state / resume.STATE).read_text("utf-8"))["progress"])
@@ -148,7 +151,7 @@ class _Training:
                 for name, value in {"loss": float(loss.detach()), **self.learner.figures, "examples": 1.0}.items():
                     found[name] = found.get(name, 0.0) + value
         is_finite = self._reduce(is_finite)
-        for one in gather_figures(found):
+        for one in gather(found):
             for name, value in one.items():
                 sums[name] = sums.get(name, 0.0) + value
         return is_finite
@@ -171,8 +174,8 @@ class _Training:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             torch.save(content, folder / _WEIGHTS)
-        except (OSError, RuntimeError) as error:
-            raise resume.unwritten(folder, error) from error
+        except resume.DAMAGES as error:
+            raise resume.damaged(folder, error) from error
         write_json(folder / resume.STATE, {"global_step": self.progress.step, "progress": asdict(self.progress)})
         for old in self._work.glob("checkpoint-*"):
             if old != folder:

@@ -279,7 +279,7 @@ def test_losses_by_hand() -> None:
     assert policy_loss(logits[:0], torch.zeros(0, dtype=torch.long)).item() == 0
     assert value_loss(torch.tensor([0.5, -1.0]), torch.tensor([1.0, 1.0])).item() == pytest.approx(4.25)
     better, worse = torch.tensor([0.5]), torch.tensor([-0.5])
-    assert preference_loss(better, worse, 2.0).item() == pytest.approx(math.log1p(math.exp(-2.0)))
+    assert preference_loss(better, worse).item() == pytest.approx(math.log1p(math.exp(-2.0)))
     sums, many = torch.tensor([6.0, 8.0, 0.0]), torch.tensor([3, 4, 0])
     assert total(sums, many, torch.tensor([1.0, 0.5, 1.0])).item() == pytest.approx(2.0 + 1.0)
     places = pair_places(torch.tensor([[0, 2, -1, 0], [1, 0, -2, 0]]))

@@ -248,6 +248,28 @@ def test_another_base_under_the_same_name_does_not_go_on(
         train(settings(model_dir=str(base)), report=quiet)
 
 
+def test_a_damaged_state_says_so(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    """Without its optimizer Trainer would go on with new moments, and a schedule that begins again."""
+    stop(settings(), at=3)
+    whole = shutil.copytree(tmp_path / "out.training", tmp_path / "whole")
+    for file, content, told in (
+        ("run.json", "{", "run.json does not tell"),
+        ("run.json", "{}", "run.json does not tell"),
+        ("checkpoint-2/optimizer.pt", None, "no whole state"),
+        ("checkpoint-2/optimizer.pt", "", "can't be written or read"),
+        ("checkpoint-2/optimizer.pt", "PK", "can't be written or read"),
+        ("checkpoint-2/pytorch_model.bin", "PK", "can't be written or read"),
+    ):
+        shutil.rmtree(tmp_path / "out.training")
+        shutil.copytree(whole, tmp_path / "out.training")
+        path = tmp_path / "out.training" / file
+        path.unlink() if content is None else path.write_text(content)
+        with pytest.raises(MctsMathError, match=told) as error:
+            train(settings(), report=quiet)
+        assert "--overwrite" in str(error.value)
+    assert train(settings(), overwrite=True, report=quiet)
+
+
 def test_changed_settings_do_not_go_on(settings: Callable[..., TrainConfig], write: Write) -> None:
     stop(settings(), at=3)
     with pytest.raises(ConfigError, match=r"learning_rate: 0.001 -> 0.002"):

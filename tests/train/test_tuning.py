@@ -20,7 +20,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.spec import RuleOptions
-from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError, RecordError
+from mcts_math.errors import CheckpointError, ConfigError, EngineError, MctsMathError, RecordError, TrainingError
 from mcts_math.evaluate.plots import require_picture
 from mcts_math.messages import Sampling
 from mcts_math.requests import Adapt, Generate, LossTerm
@@ -129,6 +129,13 @@ def test_a_killed_training_goes_on_from_its_last_state(
         tune(settings(), report=quiet)
     with pytest.raises(ConfigError, match=r"other settings .learning_rate: 0.01 -> 0.02"):
         tune(settings(learning_rate=0.02), report=quiet)
+    state = Path(settings().output_dir + ".training") / "checkpoint-4" / "state.pt"
+    content = state.read_bytes()
+    for torn in (b"", b"PK", content[:-9]):
+        state.write_bytes(torn)
+        with pytest.raises(TrainingError, match="can't be written or read"):
+            tune(settings(), report=quiet)
+    state.write_bytes(content)
     lines: list[str] = []
     resumed = tune(settings(), report=lines.append)
     assert any("going on from" in text and "checkpoint-4" in text for text in lines)
