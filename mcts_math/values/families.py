@@ -36,7 +36,7 @@ class ServerOptions(Settings):
 
     api_key_env: str = Field("VALUE_API_KEY", description="environment variable that holds the server's API key")
     timeout_s: Real = Field(600.0, description="time for one reply of a server, seconds", gt=0)
-    retries: Integer = Field(4, description="how often a request to a server is sent again", ge=0)
+    retries: Integer = Field(7, description="how often a request to a server is sent again", ge=0)
     max_connections: Integer = Field(256, description="requests to a server in the air at once", ge=1)
 
 

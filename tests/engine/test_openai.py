@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fake_server import CHAT, GOOD, Answer, FakeServer, Handler, ask, try_asking
 from tiny_models import make_checkpoint
@@ -117,12 +118,58 @@ def test_a_sample_that_came_to_no_end_is_refused(server: FakeServer, word: str |
         (200, {"choices": [GOOD | {"logprobs": [1]}]}, "another form"),
         (200, {"choices": [GOOD | {"logprobs": {"token_logprobs": ["a"]}}]}, "another form"),
         (200, {"choices": [GOOD], "usage": [1]}, "another form"),
+        (200, b'{"choices": [{"te', r"broke: .*no whole JSON: '.*\(tried 3 times"),  # of a length that nobody told
+        (200, b'{"choices": [{"text": "\xe2\x82', "broke: .*no whole JSON"),
+        (200, {"error": "Unexpected endpoint. Returning 200 anyway"}, "an error: Unexpected endpoint.*/v1 at its end"),
+        (200, {"error": {"message": "down", "code": 502}}, r"HTTP 502, down \(tried 3 times"),
+        (200, {"choices": None, "error": {"message": "no", "code": 403}}, "another API key"),
+        (404, {"error": {"message": "no", "code": "no_such_model"}}, r"HTTP 404, no \(no_such_model"),
     ],
 )
 def test_what_goes_wrong_is_told(server: FakeServer, status: int, content: Any, says: str) -> None:
     server.answer = lambda path, body: (status, content)
     with pytest.raises(EngineError, match=says):
         ask(server, Generate("x", 1, WARM, 0))
+
+
+def test_a_server_that_has_moved_is_told(server: FakeServer) -> None:
+    server.answer = lambda path, body: (301, b"")
+    server.more_headers = {"Location": "https://there/v1/completions"}
+    with pytest.raises(RefusedError, match="moved to https://there/v1/completions; set base_url"):
+        ask(server, Generate("x", 1, WARM, 0))
+
+
+def test_a_server_that_wants_us_back_soon_is_given_its_time(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A default of one second is told by many that load a model for a minute."""
+    slept: list[float] = []
+    sleep = asyncio.sleep
+
+    async def doze(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    server.more_headers = {"Retry-After": "1"}
+    server.answer = lambda path, body: (503, b"loading")
+    monkeypatch.setattr("mcts_math.engine.openai.client.asyncio.sleep", doze)
+    with pytest.raises(RefusedError, match="HTTP 503, loading"):
+        ask(server, Generate("x", 1, WARM, 0), pause_s=0.5, retries=ServerArguments("").retries)
+    assert [pause for pause in slept if pause] == [1, 1, 2, 4, 8, 16, 30]
+    assert [record.getMessage() for record in caplog.records if "sent again" in record.getMessage()] == [
+        f"{server.url} does not serve (loading); requests are sent again"
+    ]
+
+
+@pytest.mark.parametrize("trouble", ["[SSL: CERTIFICATE_VERIFY_FAILED] no", "[Errno -2] Name or service not known"])
+def test_an_address_that_no_further_try_reaches(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    async def refuse(self: Any, *args: Any, **kwargs: Any) -> None:
+        raise httpx2.ConnectError(trouble)
+
+    monkeypatch.setattr(httpx2.AsyncClient, "request", refuse)
+    says = "SSL_CERT_FILE" if "SSL" in trouble else "Is the server running"
+    with pytest.raises(EngineError, match=rf"{says}.*tried 1 times"):
+        OpenAIEngine.connect("m", base_url="https://there/v1")
 
 
 @pytest.mark.parametrize("cards", [{"data": [1]}, {"data": [{}]}, {"data": [{"id": 1}, {"id": 2}]}])
@@ -224,6 +271,14 @@ REFUSALS = [
     "the request exceeds the available context size ({c} tokens), try increasing it",
     "The input is too long for this model.",
     "Requested tokens ({t}) exceed context window of {c}",
+    "max_tokens={m} cannot be greater than max_model_len={c}. Please request fewer output tokens.",
+    "Input length ({t} tokens) exceeds the maximum allowed length ({c} tokens).",
+    "Input validation error: `inputs` must have less than {c} tokens. Given: {t}",
+    "max_tokens is too large: {m}. This model supports at most {c} completion tokens.",
+    "The input token count ({t}) exceeds the maximum number of tokens allowed ({c}).",
+    "Please reduce the length of the messages or completion.",
+    "too many tokens: size limit exceeded. The limit for this model is {c} tokens.",
+    "Sorry. (context_length_exceeded)",
 ]
 
 
@@ -234,8 +289,8 @@ def with_context(server: FakeServer, context: int, refusal: str, *, usage: bool 
         given = body.get("prompt") or "".join(message["content"] for message in body["messages"])
         length, asked = len(given), body["max_tokens"]
         if length + asked > context:
-            told = refusal.format(c=context, p=length, m=asked, t=length + asked)
-            return 400, {"error": {"message": told, "code": 400}}
+            told, _, code = refusal.format(c=context, p=length, m=asked, t=length + asked).partition(" (context")
+            return 400, {"error": {"message": told, "code": f"context{code[:-1]}" if code else 400}}
         text = "a" * asked
         choice: dict[str, Any] = {"finish_reason": "length"}
         if "messages" in body:

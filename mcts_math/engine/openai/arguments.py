@@ -21,7 +21,7 @@ class ServerArguments:
     api_key_env: str = "OPENAI_API_KEY"  # the environment variable that holds the API key, if one is needed
     # for one reply, to its last byte, from when its turn has come; and for a rate limit to lift
     timeout_s: float = 600.0
-    retries: int = 4  # how often a request is sent again
+    retries: int = 7  # how often a request is sent again; in a minute a server starts anew
     pause_s: float = 0.5  # before it is sent again the first time; doubled each time, at most half a minute
     max_connections: int = 1024  # requests in the air at once; the others wait for theirs
     extra_body: Mapping[str, Any] = field(default_factory=dict)  # further fields of every request; they win over ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import re
@@ -19,12 +20,20 @@ from mcts_math.engine.openai.arguments import ServerArguments
 from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import whole_texts
 
+_log = logging.getLogger(__name__)
 _AGAIN = frozenset({408, 409, 425, 429})  # as all failures of the server's own, but these
 _NEVER = frozenset({501, 505})  # it does not know the method, or the protocol
+_SILENT = 2  # failures of a request before its user hears of them
+_NO_JSON = object()  # in the place of a reply
 _NO_MONEY = "insufficient_quota"  # as OpenAI calls a 429 that no waiting mends
 _SHORTEST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 30.0
-_TOO_LONG = ("context length", "maximum model length", "too long", "context window", "context size", "max_new_tokens")
+_HOPELESS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "Name or service not known")  # to connect again
+_ABOUT_LENGTH = re.compile(r"prompt|input|token|context|messages")
+_TOO_LONG = re.compile(
+    r"context.(length|window|size)|too (long|many)|max(imum |_)model.len|max_(new|num)_tokens|completion tokens|"
+    r"exceeds? the maximum|must have less than|reduce the length"
+)
 _NUMBER = re.compile(r"\d+(?:,\d{3})*")
 _LIMIT = re.compile(r"(?:context|max|limit|most|size)\D{0,60}(\d+(?:,\d{3})*)", re.IGNORECASE)
 
@@ -51,8 +60,7 @@ class ServerRefusedError(Exception):
     def is_for_want_of_room(self) -> bool:
         """The prompt, or the prompt with the tokens that were asked for, is too long for the model."""
         message = self.message.lower()
-        of_the_prompt = any(word in message for word in ("prompt", "input", "token", "context"))
-        return self.status in (400, 413, 422) and of_the_prompt and any(words in message for words in _TOO_LONG)
+        return self.status in (400, 413, 422, 500) and all(p.search(message) for p in (_ABOUT_LENGTH, _TOO_LONG))
 
     def find_limit(self, num_prompt_tokens: int, max_tokens: int) -> int | None:
         """The model's context, if the message says so: the one number that the prompt fits into, but not the request;
@@ -75,6 +83,7 @@ class Client:
         self._client: httpx2.AsyncClient | None = None
         self._turns = asyncio.Semaphore(arguments.max_connections)
         self._works: dict[str, asyncio.Future[Any]] = {}
+        self._has_told = False  # that requests are sent again
         self._limited_until = 0.0  # on time.monotonic: nobody asks before
         self._thread = LoopThread("openai-client")
 
@@ -127,8 +136,11 @@ class Client:
                 if isinstance(error, _TryAgainError) and error.status == 429:
                     waited += self._limit(error, waited)
                     continue
-                if attempt == self.arguments.retries:
-                    raise self._explain(error) from error
+                if attempt == self.arguments.retries or any(words in str(error) for words in _HOPELESS):
+                    raise self._explain(error, attempt + 1) from error
+                if attempt == _SILENT and not self._has_told:
+                    self._has_told = True
+                    _log.warning("%s does not serve (%s); requests are sent again", self.base_url, error)
                 await asyncio.sleep(self._pause(attempt, error))
                 attempt += 1
 
@@ -177,37 +189,49 @@ class Client:
         return f"{base.removesuffix('/v1')}{path}" if path.startswith("/") else f"{base}/{path}"
 
     def _read(self, response: httpx2.Response) -> Any:
-        if response.status_code == 429 and _NO_MONEY in response.text:
-            raise EngineError(f"{self.base_url} has no more to give to this API key: {_message(response)}")
-        status = response.status_code
-        # Failures that may pass have other numbers behind a gateway (Cloudflare's 52x).
-        if status in _AGAIN or (status >= 500 and status not in _NEVER):
-            raise _TryAgainError(status, _message(response), _seconds(response.headers.get("Retry-After")))
-        if status in (401, 403):
-            raise EngineError(
-                f"{self.base_url} wants another API key ({_message(response)}); put it into the environment variable "
-                f"{self.arguments.api_key_env}, or name another one with api_key_env in {self.key}"
-            )
-        if response.is_error:
-            raise ServerRefusedError(status, _message(response))
         try:
             reply = response.json()
         except (ValueError, RecursionError):
+            reply = _NO_JSON
+        status, message = _status(response, reply), _message(response, reply)
+        if status == 429 and _NO_MONEY in response.text:
+            raise EngineError(f"{self.base_url} has no more to give to this API key: {message}")
+        # Failures that may pass have other numbers behind a gateway (Cloudflare's 52x).
+        if status in _AGAIN or (status >= 500 and status not in _NEVER):
+            raise _TryAgainError(status, message, _seconds(response.headers.get("Retry-After")))
+        if status in (401, 403):
+            raise EngineError(
+                f"{self.base_url} wants another API key ({message}); put it into the environment variable "
+                f"{self.arguments.api_key_env}, or name another one with api_key_env in {self.key}"
+            )
+        if status >= 400:
+            raise ServerRefusedError(status, message)
+        if status >= 300:
+            raise RefusedError(f"{response.url} has moved to {response.headers.get('Location')}; set base_url to that")
+        if reply is _NO_JSON and response.text.startswith("{"):
+            raise httpx2.RemoteProtocolError(f"the reply is no whole JSON: {response.text[:80]!r}")
+        if reply is _NO_JSON or _error_of(reply):
+            what = f"no JSON but {response.text[:80]!r}" if reply is _NO_JSON else f"an error: {message}"
             doubt = f"is base_url in {self.key} that of an OpenAI-compatible API, with /v1 at its end?"
-            raise RefusedError(f"{response.url} answered no JSON but {response.text[:80]!r}; {doubt}") from None
+            raise RefusedError(f"{response.url} answered {what}; {doubt}")
         return whole_texts(reply) if b"\\u" in response.content else reply  # an escape can spell half a character
 
     def _pause(self, attempt: int, error: Exception) -> float:
-        told = error.retry_after if isinstance(error, _TryAgainError) else None
-        if told is not None:
-            return min(told, self.arguments.timeout_s)
-        return float(min(self.arguments.pause_s * 2.0 ** min(attempt, 9), _LONGEST_PAUSE_S))
+        """Doubled each time, and no less than the server wants: what it tells is often a mere default of a second."""
+        told = (error.retry_after or 0.0) if isinstance(error, _TryAgainError) else 0.0
+        pause = min(self.arguments.pause_s * 2.0 ** min(attempt, 9), _LONGEST_PAUSE_S)
+        return float(max(pause, min(told, self.arguments.timeout_s)))
 
-    def _explain(self, error: Exception) -> EngineError | ServerRefusedError:
+    def _explain(self, error: Exception, tries: int) -> EngineError | ServerRefusedError:
         """Only a server that is not there ends the run at once: anything else may be the matter of one request."""
-        tried = f"(tried {self.arguments.retries + 1} times). Finished questions are safe: go on with --resume"
+        tried = f"(tried {tries} times). Finished questions are safe: go on with --resume"
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-            return EngineError(f"nothing answers at {self.base_url}: {error}. Is the server running? {tried}")
+            remedy = (
+                "Does SSL_CERT_FILE name its authority's certificate, or is it http://"
+                if "[SSL" in str(error)
+                else "Is the server running"
+            )
+            return EngineError(f"nothing answers at {self.base_url}: {error}. {remedy}? {tried}")
         if isinstance(error, httpx2.TimeoutException):
             return RefusedError(
                 f"{self.base_url} did not reply within {self.arguments.timeout_s:g} s; raise timeout_s or lower "
@@ -250,11 +274,24 @@ def _seconds(retry_after: str | None) -> float | None:
         return None
 
 
-def _message(response: httpx2.Response) -> str:
-    """The server's own words."""
-    try:
-        content = response.json()
-    except (ValueError, RecursionError):
+def _error_of(reply: Any) -> Any:
+    """What went wrong, in a reply without results: some servers tell it under HTTP 200 (OpenRouter, LM Studio)."""
+    is_without = isinstance(reply, dict) and not any(part for part in reply.values() if isinstance(part, list))
+    return reply.get("error") if is_without else None
+
+
+def _status(response: httpx2.Response, reply: Any) -> int:
+    error = _error_of(reply)
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if response.is_success and isinstance(code, int) and code >= 400 else response.status_code
+
+
+def _message(response: httpx2.Response, reply: Any) -> str:
+    """The server's own words, and its code where that is a word."""
+    if reply is _NO_JSON:
         return response.text[:300] or response.reason_phrase
-    error = content.get("error", content) if isinstance(content, dict) else content
-    return str(error.get("message", error) if isinstance(error, dict) else error)[:500]
+    error = reply.get("error", reply) if isinstance(reply, dict) else reply
+    if not isinstance(error, dict):
+        return str(error)[:500]
+    code = error.get("code")
+    return str(error.get("message", error))[:500] + (f" ({code})" if isinstance(code, str) else "")
