@@ -15,14 +15,15 @@ from mcts_math.run.program import add_workers, make_parser, parse_words, run_pro
 from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
 from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.report import Summary
+from mcts_math.evaluate.report import COLUMNS, Summary
 from mcts_math.evaluate.table import screen_width
 from mcts_math.run.description import compare_descriptions, read_description
 from mcts_math.run.results import ResultsFile
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = make_parser("Accuracy, majority votes and cost of results files.")
+    columns = "\n".join(f"  {column:<15}{what}" for column, what in COLUMNS.items())
+    parser = make_parser("Accuracy, majority votes and cost of results files.", f"columns of the table:\n{columns}")
     parser.add_argument("files", nargs="*", metavar="JSONL", help="one or several results files")
     parser.add_argument("--res_file", nargs="+", default=[], metavar="JSONL", help="the same, as published")
     parser.add_argument("--react", action="store_true", help="take the deepest node's answer, not the first solution")

@@ -22,7 +22,8 @@ _LOGGED: Final = (
 
 @dataclass(slots=True)
 class Totals:
-    questions: int = 0
+    questions: int = 0  # of the whole run
+    before: int = 0  # of these, solved before this session; of them are counted here, judged and correct alone
     answered: int = 0
     judged: int = 0
     correct: int = 0
@@ -57,6 +58,11 @@ class Totals:
                 self.first_traceback = f"question {solved.tree.task.id!r} broke down.\n{trace}"
 
     @property
+    def new(self) -> int:
+        """Questions that this session has finished."""
+        return self.questions - self.before
+
+    @property
     def accuracy(self) -> str:
         """Right among judged ones; "" where none could be judged."""
         return f"accuracy {self.correct}/{self.judged} = {self.correct / self.judged:.2%}" if self.judged else ""
@@ -69,8 +75,8 @@ class Totals:
 
 @dataclass(slots=True)
 class Monitor:
-    total: int  # questions that this run is to solve
-    counts: Totals  # of those that it has solved
+    total: int  # questions of the whole run
+    counts: Totals
     logger: Logger = field(default_factory=lambda: Logger("none", print))
     _scheduler: Scheduler | None = None
     _services: Services | None = None
@@ -86,7 +92,7 @@ class Monitor:
         return self._scheduler is not None
 
     def facts(self) -> JsonObject:
-        """The numbers; what is not known is None. Rates and shares are over this run, since its services were there."""
+        """The numbers; what is not known is None. Rates and shares are of this session, since services were there."""
         seconds = max(self.counts.seconds, 1e-9)
         counts, scheduler, done = self.counts, self._scheduler, self.counts.questions
         trees, requests = (0, 0) if scheduler is None else scheduler.in_flight
@@ -99,7 +105,7 @@ class Monitor:
             "judged": counts.judged,
             "errors": counts.errors,
             "seconds": round(seconds, 1),
-            "seconds_left": round(seconds / done * (self.total - done)) if done else None,
+            "seconds_left": round(seconds / counts.new * (self.total - done)) if counts.new else None,
             "tokens_per_s": round((0 if scheduler is None else scheduler.tokens) / seconds, 1),
             "trees": trees,
             "requests": requests,

@@ -335,7 +335,7 @@ def test_differences_are_paired_by_question() -> None:
     assert -low == high == pytest.approx(1.96 * 6**-1, abs=1e-3)  # half of 1 and of -1 added: variance 1/6, six pairs
     assert paired_difference({"a": 1.0}, {"a": 0.0}, NAMES) == (1.0, (pytest.approx(-0.51, abs=0.01), 1.0))
     with pytest.raises(
-        RecordError, match="second and first hold different questions \\(1 stand in one only, such as 'd'"
+        RecordError, match="second and first hold different questions \\(in one of them only: 1, such as 'd'"
     ):
         paired_difference(first, {k: first[k] for k in "abc"}, NAMES)
 
@@ -411,23 +411,26 @@ def test_columns_that_hold_nothing_are_left_out() -> None:
     assert render_table(["name", "a"], []).split()[:2] == ["name", "a"]
 
 
-def test_the_legend_is_of_the_columns_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_columns_are_explained_by_help_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     costs = {"seconds": 2.0, "tokens": 10, "prompt_tokens": 5, "cached_tokens": 1, "cells": 3, "value_tokens": 7}
     for cost, unspent in (({}, set(costs)), (costs, set()), (costs | {"cells": 0}, {"cells"})):
         path = write(tmp_path / "a.jsonl", line(1, "5", "5", cost=cost))
         assert evaluate([str(path), "--workers", "1"]) == 0
-        header, _, _, *legend = capsys.readouterr().out.splitlines()
-        explained = [part.split(":")[0] for part in " ".join(legend).split("; ")]
-        assert explained == re.split(r"  +", header.strip())
+        header, _, _ = capsys.readouterr().out.splitlines()
+        columns = re.split(r"  +", header.strip())
         names = {key.removesuffix("_tokens") for key in costs}
-        assert names - set(explained) == {key.removesuffix("_tokens") for key in unspent}
+        assert names - set(columns) == {key.removesuffix("_tokens") for key in unspent}
+        with pytest.raises(SystemExit):
+            evaluate(["--help"])
+        told = capsys.readouterr().out
+        assert all(re.search(rf"^  {column}  +\w", told, re.MULTILINE) for column in columns)
 
 
 def test_files_over_other_questions_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a = str(write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"), line(3, None, "7")))
     b = str(write(tmp_path / "b.jsonl", line(1, "5", "5")))
     same = str(write(tmp_path / "same.jsonl", line(2, "7", "6"), line(1, "5", "5")))
-    told = f"{b} and {a} hold different questions (1 stand in one only, such as '2')"
+    told = f"{b} and {a} hold different questions (in one of them only: 1, such as '2')"
     assert evaluate([a, same, "--workers", "1"]) == 0
     assert "different questions" not in capsys.readouterr().out
     assert evaluate([a, "--res_file", b, "--workers", "1"]) == 0

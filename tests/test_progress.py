@@ -111,7 +111,9 @@ def test_what_may_not_be_meant_is_noted(settings: dict[str, Any], values: bool, 
 
 
 def test_a_resumed_run_with_nothing_to_do_has_no_figures(tmp_path: Path) -> None:
-    assert summarise(Totals(), tmp_path / "x.jsonl").startswith("nothing was left to solve\nresults: ")
+    assert summarise(Totals(questions=3, before=3), tmp_path / "x.jsonl").startswith(
+        "nothing was left to solve: 3 questions\n"
+    )
 
 
 def test_verbose_shows_the_longest_way_where_there_is_no_answer() -> None:
@@ -150,17 +152,17 @@ def test_the_time_that_a_model_takes_to_load_counts_in_no_rate(tmp_path: Path, m
 
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    told = Progress(Monitor(4, Totals(questions=1, begun=now[0])), tmp_path / "x.live.json", print)
+    told = Progress(Monitor(6, Totals(questions=3, before=2, begun=now[0])), tmp_path / "x.live.json", print)
     told.tell(bar())
     assert json.loads(told.path.read_bytes())["loading"] is True
-    assert describe(told.monitor.facts()) == "1/4 questions, loading, 00:00 left"
+    assert describe(told.monitor.facts()) == "3/6 questions, loading, 00:00 left"
     now[0] = 1000.0
     told.watch(Busy(), None)  # type: ignore[arg-type]
     now[0] = 1010.0
     facts = told.monitor.facts()
     assert (facts["tokens_per_s"], facts["seconds"], facts["seconds_left"]) == (50.0, 10.0, 30)
     assert (facts["trees"], facts["requests"], facts["batch_rows"]) == (2, 3, None)
-    assert "1 question in 10.0 s, " in summarise(told.monitor.counts, tmp_path / "x.jsonl")
+    assert "3 questions; 1 of them now, in 10.0 s: " in summarise(told.monitor.counts, tmp_path / "x.jsonl")
     told.tell(bar())
     assert json.loads(told.path.read_bytes())["loading"] is False
 

@@ -22,6 +22,7 @@ from mcts_math.config import make_config
 from mcts_math.errors import MctsMathError, RecordError, TaskError
 from mcts_math.files import dump_line, read_records, replace_file, require_writable
 from mcts_math.requests import Evaluate, Evaluation
+from mcts_math.run.cli import summarise
 from mcts_math.run.description import compare_descriptions, describe_run
 from mcts_math.run.merge import merge_files
 from mcts_math.run.results import ResultsFile
@@ -252,9 +253,10 @@ def test_a_published_line_does_not_count_as_a_wrong_one(tmp_path: Path) -> None:
     out.write_text(json.dumps({"question": "A", "answer": "1", "react": nodes}) + "\n")
     config = make_config({"mode": "react", "prompt_wrap": "react_sft"})
     policy = ScriptedPolicy(lambda request: scripted(final("1")))
-    solve_file(config, qaf, out, resume=True, policy=policy, interpreter=EchoInterpreter(), checker=EqualChecker(),
-               report=said.append)  # fmt: skip
-    assert said[-1] == "all 2 results: accuracy 1/1 = 100.00%"
+    totals = solve_file(config, qaf, out, resume=True, policy=policy, interpreter=EchoInterpreter(),
+                        checker=EqualChecker(), report=said.append)  # fmt: skip
+    assert (totals.questions, totals.before, totals.accuracy) == (2, 1, "accuracy 1/1 = 100.00%")
+    assert summarise(totals, out).startswith("2 questions, accuracy 1/1 = 100.00%; 1 of them now, in ")
 
 
 def test_another_config_is_refused_but_for_keys_that_change_no_tree(tmp_path: Path) -> None:
@@ -707,7 +709,7 @@ def test_a_resumed_run_goes_on_though_all_that_is_left_fails(tmp_path: Path) -> 
             config, qaf, out, resume=resume, report=lambda text: None,
             policy=RandomPolicy(1), value_model=Broken(1), interpreter=EchoInterpreter(), checker=EqualChecker(),
         )  # fmt: skip
-        assert (totals.questions - totals.errors, totals.errors) == (not resume, 20)
+        assert (totals.new - totals.errors, totals.errors) == (not resume, 20)
         assert len(list(read_records(out))) == 21
 
 

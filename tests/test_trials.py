@@ -12,7 +12,7 @@ import pytest
 
 from eval_output_jsonl import main as evaluate
 from mcts_math.errors import RecordError
-from mcts_math.evaluate.budgets import attempt_curves, curves_by_axis
+from mcts_math.evaluate.budgets import MAJORITY, attempt_curves, curves_by_axis, render_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import share_interval, wilson_interval
 from mcts_math.evaluate.trials import (
@@ -97,6 +97,17 @@ def test_the_dearest_question_is_solved_at_the_last_budget(write: Any, few: int,
     curve = curves[0]
     assert max(curve.points) == many
     assert curve.points[many][0] == 1.0
+
+
+def test_a_method_that_makes_one_answer_has_one_point_against_attempts(write: Any) -> None:
+    attempts = read_questions(write(line("a", "-+--")))
+    chain = read_questions(write(line("a", "", "mcts") | {"correct": True}), others=True)
+    with Grader() as grader:
+        curves = curves_by_axis({"many": [attempts], "one": [chain]}, grader)["trials"]
+        assert {curve.method: list(curve.points) for curve in curves if curve.what != MAJORITY} == {
+            "many": [1.0, 2.0, 4.0], "one": [1.0]
+        }  # fmt: skip
+        assert render_curves({"trials": curves}, {"many": [attempts], "one": [chain]})
 
 
 def test_attempts_without_answer_cost_but_do_not_count(write: Any) -> None:

@@ -184,7 +184,7 @@ def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str
 def other_questions(ids: Mapping[str, Any], name: str, others: Mapping[str, Any], other: str) -> str:
     """Says in how far the questions of two files are not the same; "" where they are."""
     missing = ids.keys() ^ others.keys()
-    stand = f"{len(missing)} stand in one only, such as {min(missing)!r}" if missing else ""
+    stand = f"in one of them only: {len(missing)}, such as {min(missing)!r}" if missing else ""
     return f"{other} and {name} hold different questions ({stand})" if missing else ""
 
 

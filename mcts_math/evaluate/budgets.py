@@ -93,7 +93,11 @@ def render_curves(curves: Mapping[trials.Axis, Sequence[Curve]], results: Mappin
         shown = budgets if axis == "trials" else budgets[1::3]
         heads = [f"{budget:.3g}" if axis == "seconds" else f"{budget:.0f}" for budget in shown]
         for oracle, title in TITLES.items():
-            rows = [[c.name, *(_cell(*c.points[budget]) for budget in shown)] for c in found if c.oracle == oracle]
+            rows = [
+                [c.name, *(_cell(*c.points[budget]) if budget in c.points else "-" for budget in shown)]
+                for c in found
+                if c.oracle == oracle
+            ]
             if rows:
                 table = render_table([LABELS[axis], *heads], rows, width)
                 parts.append(f"% solved within so many {LABELS[axis]} a question; {title}\n\n{table}")
@@ -108,7 +112,8 @@ def _curves_of(name: str, runs: Runs, axis: trials.Axis, budgets: Sequence[float
     first = next((question for run in runs for question in run if question.trials), runs[0][0])
 
     def curve(what: str, oracle: bool, runs: Runs, voting: Grader | None = None) -> Curve:
-        points = {budget: _point(scores_within(runs, axis, budget, voting)) for budget in budgets}
+        within = budgets[:1] if axis == "trials" and first.method is None else budgets  # one answer: no more to come
+        points = {budget: _point(scores_within(runs, axis, budget, voting)) for budget in within}
         return Curve(name, what, oracle, points)
 
     judged = any(trial.correct is not None for run in runs for question in run for trial in question.trials)

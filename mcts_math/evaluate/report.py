@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from textwrap import wrap
 from typing import TypeAlias
 
 from mcts_math.evaluate.accuracy import Report, Tally, mean_over_files, other_questions
-from mcts_math.evaluate.table import columns_with_content, interval, marked, number, percent, render_table
+from mcts_math.evaluate.table import interval, marked, number, percent, render_table
 from mcts_math.tasks import JsonObject
 
 # Key -> digits.
 _COSTS = {"seconds": 3, "tokens": 0, "prompt_tokens": 0, "cached_tokens": 0, "cells": 1, "value_tokens": 0}
-# Column -> what stands in it.
-_COLUMNS = {
-    "": "",
+COLUMNS = {
     "accuracy %": "right of all with a known answer",
     "95 % interval": "of the accuracy, over questions",
     "right": "questions whose chosen answer is right",
@@ -31,6 +28,7 @@ _COLUMNS = {
     "cells": "runs of code for a question",
     "value": "tokens that a reward model read for a question",
 }
+"""Of the first table: what stands in each, but for the file's name."""
 _ORACLE = (
     "(oracle): the ground truth took part in the search or chose the answer; compare such methods with each other only"
 )
@@ -61,10 +59,8 @@ class Summary:
             difference, bounds = self.better
             low_high = " to ".join(f"{100 * value:+.1f}" for value in bounds)
             rows.append(["difference, by question", f"{100 * difference:+.2f}", low_high])
-        header = list(_COLUMNS)
-        shown = [header[i] for i in columns_with_content(header, rows)[1:]]
-        legend = "; ".join(f"{column}: {_COLUMNS[column]}" for column in shown)
-        parts = [render_table(header, rows, width), *wrap(legend, width or 120)]
+        header = ["", *COLUMNS]
+        parts = [render_table(header, rows, width)]
         if any(report.oracle for report in everything):
             parts.append(_ORACLE)
         parts += [*_attempt_table(self.curves, names, width), *_breakdowns(everything, width), *_warnings(everything)]
@@ -140,14 +136,14 @@ def _columns(paths: Sequence[str]) -> list[str]:
 
 
 def _warnings(reports: Sequence[Report]) -> list[str]:
-    lines, first = [], reports[0]
+    lines, first = [""], reports[0]
     for report in reports:
         if told := other_questions(first.correct_by_id, first.path, report.correct_by_id, report.path):
-            lines.append(f"\n{told}: their figures can't be compared")
-        if report.errors:
-            lines.append(f"\n{report.path}: {report.errors} questions failed; run it again with --resume")
-        if report.stopped:
-            lines.append(f"\n{report.path}: questions that were cut short: {report.stopped} (see `stopped`)")
-        if report.questions > report.top1.total:
-            lines.append(f"\n{report.path}: questions without a known answer: {report.questions - report.top1.total}")
-    return lines
+            lines.append(f"{told}: their figures can't be compared")
+        counts = {
+            "that failed (run it again with --resume)": report.errors,
+            "that were cut short (see `stopped`)": report.stopped,
+            "without a known answer": report.questions - report.top1.total,
+        }
+        lines += [f"{report.path}: questions {what}: {count}" for what, count in counts.items() if count]
+    return lines[len(lines) == 1 :]

@@ -11,7 +11,8 @@ from shutil import get_terminal_size
 def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = 0) -> str:
     """Aligns columns, the first to the left; a row may lack some at its end. Columns that hold nothing are left out;
     those that have no room on a screen of this width (0: no limit) follow below, behind the first one again."""
-    filled = columns_with_content(header, rows)
+    held = {i for row in rows for i, cell in enumerate(row) if cell not in ("", "-")}
+    filled = [i for i in range(len(header)) if i == 0 or i in held or not rows]
     table = [[row[i] if i < len(row) else "" for i in filled] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
 
@@ -25,12 +26,6 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: in
         there = [row for row in table[1:] if not blocks or any(row[i] for i in shown)]
         blocks.append("\n".join(line(row, shown) for row in (table[0], rule, *there)))
     return "\n\n".join(blocks)
-
-
-def columns_with_content(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    """The places of the first column, and of those where a row holds something; all places where there is no row."""
-    filled = {i for row in rows for i, cell in enumerate(row) if cell not in ("", "-")}
-    return [i for i in range(len(header)) if i == 0 or i in filled or not rows]
 
 
 def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:

@@ -110,15 +110,17 @@ def _how_to_go_on(output: Path, old: int | None, argv: Sequence[str]) -> str:
 
 
 def summarise(totals: Totals, output: Path) -> str:
-    if not totals.questions:
-        return f"nothing was left to solve\nresults: {output}"
     accuracy = f", {totals.accuracy}" if totals.accuracy else ""
-    speed = totals.tokens / totals.seconds
     count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
-    lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {totals.tokens:,} tokens ({speed:,.0f}/s)"]
-    if totals.answered + totals.errors < totals.questions:
+    if not totals.new:
+        return f"nothing was left to solve: {count}{accuracy}\nresults: {output}"
+    cost = f"{totals.tokens:,} tokens ({totals.tokens / totals.seconds:,.0f}/s)"
+    lines = [f"{count} in {totals.seconds:.1f} s{accuracy}, {cost}"]
+    if totals.before:
+        lines = [f"{count}{accuracy}; {totals.new} of them now, in {totals.seconds:.1f} s: {cost}"]
+    if totals.answered + totals.errors < totals.new:
         open_ends = f" ({totals.unfinished} of them had steps to go on from: raise iterations or max_depth)"
-        missing = totals.questions - totals.errors - totals.answered
+        missing = totals.new - totals.errors - totals.answered
         lines.append(f"without an answer: {missing}{open_ends if totals.unfinished else ''}")
     if totals.unreadable * 2 > totals.steps:
         lines.append(

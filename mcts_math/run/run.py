@@ -87,9 +87,9 @@ def solve_file(
         todo = [task for task in tasks if task.id not in results.done]
         if resume:
             report(f"resuming {output}: {len(tasks) - len(todo)} of {len(tasks)} questions are done")
-        totals = asyncio.run(_solve(config, todo, results, meta, provided, report)) if todo else Totals()
-    if len(todo) < len(tasks) and (whole := _totals_of(output)).accuracy:
-        report(f"all {whole.questions} results: {whole.accuracy}")
+        totals = _totals_of(output) if results.done else Totals()
+        if todo:
+            asyncio.run(_solve(config, todo, results, totals, meta, provided, report))
     if save_correct:
         solved = (task_id for _, task_id, record in read_results(output, may_be_empty=True) if verdict_of(record))
         num_solved = write_cases(save_correct, questions, solved)
@@ -108,12 +108,15 @@ def _require_own_files(
 
 
 def _totals_of(output: str | Path) -> Totals:
-    """Questions and verdicts of a results file, as a run that solves them all counts them."""
+    """Questions and verdicts of a results file, for a run that goes on with it."""
     totals = Totals()
     for where, _, record in read_results(output, may_be_empty=True):
+        verdict = verdict_of(record)
         totals.questions += 1
-        totals.judged += is_ours(record) and record_to_task(record, where).can_be_judged  # a published one: by nobody
-        totals.correct += verdict_of(record) is True
+        totals.before += 1
+        # A published one was judged by nobody.
+        totals.judged += is_ours(record) and (verdict is not None or record_to_task(record, where).can_be_judged)
+        totals.correct += verdict is True
     return totals
 
 
@@ -121,16 +124,17 @@ async def _solve(
     config: Config,
     tasks: Sequence[Task],
     results: ResultsFile,
+    totals: Totals,
     meta: JsonObject,
     provided: Provided,
     report: Callable[[str], None],
-) -> Totals:
-    """Solves tasks into an open results file."""
+) -> None:
+    """Solves tasks into an open results file. `totals`: of what stands in it, and then of what is solved, too."""
     form = config.make_format()
     source = value_source(provided.get("value_model"))
-    totals = Totals()
+    whole = len(tasks) + totals.before
     log = open_logger(config.log_to, results.path.stem, results.path.parent, meta, report)
-    progress = Progress(Monitor(len(tasks), totals, log), results.live_path, report)
+    progress = Progress(Monitor(whole, totals, log), results.live_path, report)
 
     def begin(scheduler: Scheduler, services: Services) -> None:
         """All services are there: from now on the output is this run's."""
@@ -140,12 +144,12 @@ async def _solve(
 
     with (
         closing(progress),
-        tqdm(total=len(tasks), unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,
+        tqdm(total=whole, initial=totals.before, unit="q", disable=None, dynamic_ncols=True, smoothing=0.1) as bar,
     ):
         ticker = asyncio.create_task(progress.run(bar))
         tell = report if bar.disable else partial(bar.write, file=sys.stderr)  # above the bar
         try:
-            resumed = bool(results.done)
+            resumed = bool(totals.before)
             stream = solve_stream(config, tasks, on_open=begin, report=tell, resumed=resumed, **provided)
             async with aclosing(stream):
                 async for solved in stream:
@@ -160,7 +164,6 @@ async def _solve(
         finally:
             ticker.cancel()
             progress.tell(bar)
-    return totals
 
 
 def to_record(solved: Solved, config: Config, form: StepFormat, source: str = "") -> JsonObject:
