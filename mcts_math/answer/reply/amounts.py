@@ -58,7 +58,7 @@ def with_unit(value: str, text: str, end: int) -> str:
 
 _NAME: Final = re.compile(  # of what is computed, an operator's value, or numbers alone
     r"\s*(?:\([\w, ]{1,20}\)|\\angle ?\w{1,3}|(?:\\[a-z]{2,10} ?|[A-Za-z]|[A-Z]{2,3})(?:_\{?\w{1,5}\}?|\^\{-1\}|')?"
-    r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:int|sum|lim|prod|frac\{d)\b.*)\s*",
+    r"(?:\([^()=]{1,30}\))?|[^A-Za-z]*|\\(?:(?:int|sum|lim|prod)(?![a-z])|frac\{d\b).*)\s*",
     re.DOTALL,
 )
 _EQUATION: Final = re.compile(

@@ -155,6 +155,7 @@ _MAIN: Final = re.compile(
 _DURING: Final = re.compile(  # when it holds, which is no answer beside another value
     r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|during|over|within|for|every|each|per) (?:the |all |these |those "
     r"|first |last )*\d{1,4} (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
+    r"|,? for (?:the |all |these |those )?\d{1,4} [a-z]{2,20}\b"
     r"|,? at (?:a rate of )?\$?\d[\d.]{0,9} [a-z]{1,20} (?:an?|per|each|every) [a-z]{1,20}"
 )
 _COUNTED: Final = re.compile(  # of what a list follows
@@ -166,7 +167,9 @@ _FORMULAS: Final = re.compile(
     r"(?<!\$)(\$[^$\n=]{1,200}=[^$\n]{1,300}\$(?:(?:, and|,| and) \$[^$\n=]{1,200}=[^$\n]{1,300}\$){0,9})"
     r"(?: [a-z]{1,20}){0,4}\Z"
 )
-_LEFT_TERM: Final = re.compile(r"[a-z²³] ?[-+−] \Z|\w\(\Z")  # 2xy − 3x², n(n−3)/2: only a part is read as a value
+_LEFT_TERM: Final = re.compile(
+    r"[a-z²³] ?[-+−] \Z|\w\(\Z|\b(?:at|on)(?: the)? \Z"
+)  # 2xy − 3x², n(n−3)/2: only a part is read as a value
 _RIGHT_TERM: Final = re.compile(r" [-+−] \d{0,9}[a-z]")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
 _ITALIC: Final = re.compile(r"([*_])(?=[^\s*_])((?:(?!\1).)*)\1")
@@ -245,7 +248,8 @@ def _lone_value(claim: str, sentence: str) -> str | None:
     if len(found) != 1 or re.search(r"[\d½-⅞]", _INDEX.sub("", found[0][0])) is None:
         return None
     first, last = found[0].span()
-    term = _LEFT_TERM.search(claim[max(first - 4, 0) : first]) or _RIGHT_TERM.match(claim, last)
+    before = claim[max(first - 20, 0) : first]
+    term = _LEFT_TERM.search(before) or _RIGHT_TERM.match(claim, last)
     return with_unit(right_side(found[0][0], sentence), claim, last) if term is None else ""
 
 

@@ -11,7 +11,7 @@ from mcts_math.answer.reply.claims import ASIDE, CONCLUDES, UNSETTLED, bold_valu
 
 _MAX_LENGTH: Final = 2000  # characters that are looked at
 _FAREWELL: Final = re.compile(  # to the user
-    r"(?:\A|(?<=\S)\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
+    r"(?:\A|(?<=[^\s,])\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
     r"|(?:i'm |i am )?happy to|(?:that|this)(?:'s| is) (?:the|our) (?:final )?(?:solution|answer|result)\b"
     r"|(?:that|this) (?:completes|finishes|concludes)|(?:great|perfect|good|nice)\W{1,3}that(?:'s| is) (?:the"
     r"|exactly|what)|this is because|great job|well done|thank(?:s[!.]| you\b)"
@@ -77,7 +77,7 @@ _DISPLAY: Final = re.compile(
 )
 _LINE: Final = re.compile(  # of working, which is no sentence
     rf"(?:\W{{0,3}}(?:the )?(?:grand |final )?(?:total|result|sum|answer)(?: is| [a-z]{{3,20}})?: "
-    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\))|(?:[A-Za-z]|∴ ?∠?)[^=\n+*/<>$\d]{{1,24}})? ?= ?"
+    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\))|(?:[A-Za-z∠]|∴ ?∠?)[^=\n+*/<>$\d]{{1,24}})? ?= ?"
     rf"|(?=\$[^$\n=]{{1,60}}=))({VALUE})(?:°?)(?: [a-z]{{1,20}}){{0,2}}(?: \(ans\.?\))?",
     re.IGNORECASE,
 )

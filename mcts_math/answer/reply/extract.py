@@ -66,6 +66,7 @@ _FIELD: Final = re.compile(
     r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
 _CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
+_EMPTY_BOX: Final = re.compile(r"\$?\\boxed ?\{\s{0,9}\}\$?")
 _CALCULATED: Final = re.compile(r"<<[^<>=\n]{1,120}=[^<>\n]{1,60}>>")  # of GSM8K's calculator: 13*2 = <<13*2=26>>26
 _NEXT_TURN: Final = re.compile(
     r"(?<=\S)(?:\n\s?\n(?:(?:Human|User|Question|Q|Problem):|### Instruction)"
@@ -76,7 +77,7 @@ _END_OF_TEXT: Final = re.compile(
     r"(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", re.IGNORECASE
 )
 _BARE: Final = re.compile(
-    r"(?=.*[A-Za-z\d])(?:[^\w\n#\\]|\\(?![a-zA-Z])|[_\d]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
+    r"(?=.*[A-Za-z\d])(?:[^\w\n#\\]|\\(?![a-zA-Z])|[_\dπ²³¹⁰⁴-⁹₀-₉]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
 )
 _VALUES: Final = re.compile(rf"(?=.* (?:or|and) ){SEVERAL}\.?")
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
@@ -108,14 +109,15 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
 
 
 def _answer(reply: str, cut: bool) -> str | None:
-    reply = _CALCULATED.sub("", _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", reply)))
-    for body in (_CODE.sub("", reply), reply):
-        if found := _marked(body, body[: _ended(body)] if cut else body):
-            best = max(found, key=_weight)
-            return best.answer and (_corrected(body, best.start) or _by_cases(body, best))
+    reply = _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", _CODE.sub("", reply)))
+    reply = _EMPTY_BOX.sub("", _CALCULATED.sub("", reply))
+    if found := _marked(reply, reply[: _ended(reply)] if cut else reply):
+        best = max(found, key=_weight)
+        return best.answer and (_corrected(reply, best.start) or _by_cases(reply, best))
     if cut:
         return None
-    if "\\boxed" not in reply and (apart := set_apart(_CODE.sub("", reply))) is not None:
+    reply = reply.strip()
+    if (apart := set_apart(reply)) is not None:
         return None if NOTHING.fullmatch(apart) else clean(apart)
     last = _LAST_WORD.search(reply.rstrip())
     if last is not None and (answer := clean(last.group(1))) and not NOTHING.fullmatch(answer):
@@ -124,17 +126,14 @@ def _answer(reply: str, cut: bool) -> str | None:
     chosen = [match for match in _CHOSEN.finditer(plain) if not SUPPOSED.search(plain[: match.start()][-30:])]
     if chosen:
         return "".join(chosen[-1].groups("")).strip("$")
-    bare = reply.strip()
-    if "\\boxed" in bare:
-        return None
-    output = _OUTPUT.search(bare)
-    said = bare if output is None else output.group(1) or output.group(2)
+    output = _OUTPUT.search(reply)
+    said = reply if output is None else output.group(1) or output.group(2)
     if _BARE.fullmatch(said):
         return clean(said)
-    verdict = _VERDICT.match(bare)
+    verdict = _VERDICT.match(reply)
     if verdict is not None:
         return verdict.group(1)
-    return conclusion(_CODE.sub("", bare)) or (clean(said) if _VALUES.fullmatch(said) is not None else None)
+    return conclusion(reply) or (clean(said) if _VALUES.fullmatch(said) is not None else None)
 
 
 def _corrected(reply: str, start: int) -> str | None:

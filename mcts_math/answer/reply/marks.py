@@ -84,8 +84,8 @@ _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$"
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|assuming|though|although|rather than|instead of|as\s+(?:required|desired|expected))\b"
     r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
-    r"|,\s+(?:and\s+)?so\s+(?=[a-z]{2})"
-    rf"|\s\((?:(?:not|i\.e\.,?|that is,?|namely|the|to the|it|this) |{REMARK}|{NEARLY})[^()\n]{{0,80}}\)"
+    r"|,\s+(?:(?:and\s+)?so\s+(?=[a-z]{2})|but\s+(?!not\b))"
+    rf"|\s\((?:(?:not|i\.e\.,?|that is,?|namely|see|the|to the|it|this) |{REMARK}|{NEARLY})[^()\n]{{0,80}}\)"
     r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=\$) of (?:the|an?|her|his|its|their|all)\b"
     r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )|\s\|\s+(?=[A-Z][a-z]+:)"
 )
@@ -123,7 +123,7 @@ def last_mark(text: str) -> Found | None:
         rest = rest[: stop.start()] if stop is not None else rest.rstrip()
         inner = MARK.match(rest[4:] if rest[:4].lower() == "the " else rest)
         answer = clean(rest if inner is None else rest[rest.index(inner.group()) + len(inner.group()) :])
-        if answer and _FOREIGN.match(match.group()) and _SAID.search(answer) is not None:
+        if answer and _SAID.search(answer) is not None and " and " not in answer:
             answer = stated(f"{answer}.") or answer
         if answer and not is_empty_box(answer) and not NOTHING.fullmatch(answer):
             whole = _UNFINISHED.search(answer) is None
