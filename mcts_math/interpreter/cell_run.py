@@ -15,7 +15,7 @@ from collections.abc import Callable
 from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.losses import Crowded, NoGreeting, Preempted, Refused, StateLost, TimeUp
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.parent import no_room, receive_with_pid
+from mcts_math.interpreter.parent import no_room, receive_with_pid, refused
 from mcts_math.interpreter.processes import ProcessFacts, read_small
 from mcts_math.interpreter.worker import wire
 
@@ -171,10 +171,9 @@ class CellRun:
 
     def _greet(self, data: bytes, pid: int) -> None:
         if not data.startswith(wire.GREETING) or pid <= 0:
-            kind, number = wire.REPLY.unpack(data) if len(data) == wire.REPLY.size else (0, 0)
-            if kind == wire.REFUSED and number in (errno.EAGAIN, errno.ENOMEM):
+            if (number := refused(data)) in (errno.EAGAIN, errno.ENOMEM):
                 self.stop(Refused(os.strerror(number)))
-            if kind == wire.REFUSED and number == errno.ENOSPC:
+            if number == errno.ENOSPC:
                 self.stop(Crowded(_CROWDED))
             self.stop(NoGreeting("a state did not fork"))
             return

@@ -57,8 +57,16 @@ def hang_up(sock: socket.socket) -> None:
     sock.close()
 
 
+def socket_pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
+    """Our end, which does not block and is told who sends (`receive_with_pid`), and theirs."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    ours.setblocking(False)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, theirs
+
+
 def receive_with_pid(sock: socket.socket, size: int) -> tuple[bytes, int]:
-    """What comes from a socket with SO_PASSCRED set, and the sender's pid as the kernel tells it, -1 at its end."""
+    """What comes from a socket of `socket_pair`, and the sender's pid as the kernel tells it, -1 at its end."""
     data, ancillary, _, _ = sock.recvmsg(size, socket.CMSG_SPACE(_UCRED_BYTES))
     pid = -1
     for level, kind, content in ancillary:
@@ -68,6 +76,12 @@ def receive_with_pid(sock: socket.socket, size: int) -> tuple[bytes, int]:
             for start in range(0, len(content) // 4 * 4, 4):  # a gift nobody asked for
                 os.close(int.from_bytes(content[start : start + 4], sys.byteorder, signed=True))
     return data, pid if data else -1
+
+
+def refused(message: bytes) -> int:
+    """Why no child greets: the errno that a state says its fork met; 0 where this is no such message."""
+    kind, number = wire.REPLY.unpack(message) if len(message) == wire.REPLY.size else (0, 0)
+    return int(number) if kind == wire.REFUSED else 0
 
 
 async def receive(sock: socket.socket, timeout_s: float) -> tuple[bytes, int]:
@@ -216,13 +230,11 @@ class Parent:
     async def _new_sandbox(self) -> Connection:
         with contextlib.ExitStack() as opened:
             try:
-                control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                control, their_control = socket_pair(socket.SOCK_SEQPACKET)
                 opened.callback(hang_up, control)
                 with their_control:
                     root, their_root = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
                     opened.callback(hang_up, root)
-                    control.setblocking(False)
-                    control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
                     root.setblocking(False)
                     with their_root:
                         socket.send_fds(self._control, [wire.NEW], [their_control.fileno(), their_root.fileno()])

@@ -25,7 +25,7 @@ from mcts_math.interpreter.losses import (
     TimeUp,
 )
 from mcts_math.interpreter.options import SandboxLimits
-from mcts_math.interpreter.parent import Connection, no_room
+from mcts_math.interpreter.parent import Connection, no_room, socket_pair
 from mcts_math.interpreter.processes import ProcessFacts, StateProcess, kill
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.cell import truncate
@@ -124,11 +124,9 @@ class Sandbox:
         self, parent: StateProcess, cell: Cell, rank: int, limits: SandboxLimits | None = None
     ) -> RunResult:
         try:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            ours, theirs = socket_pair(socket.SOCK_STREAM)
         except OSError as error:
             raise no_room(error) from error
-        ours.setblocking(False)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         use = parent.use()
         message = wire.pack_cell(cell.code, cell.seed)
         run = CellRun(ours, message, limits or self._limits, lambda pid: self._admit(pid, use), rank)

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from mcts_math.interpreter.cell_run import HELLO_TIMEOUT_S, MAX_STRETCH, starved_seconds
 from mcts_math.interpreter.losses import MachineBusyError
-from mcts_math.interpreter.parent import Connection, Parent, no_room, receive
+from mcts_math.interpreter.parent import Connection, Parent, no_room, receive, refused, socket_pair
 from mcts_math.interpreter.worker import wire
 from mcts_math.interpreter.worker.fork import SOCKET_FD
 from mcts_math.judge.problem import Judgement
@@ -119,11 +119,9 @@ class Examined:
 
     def _order(self, connection: Connection, place: int) -> socket.socket:
         """Has the sandbox run the cell that has this place in `CELLS`; the connection to it."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours, theirs = socket_pair(socket.SOCK_STREAM)
         self._sockets.append(ours)
         with theirs:
-            ours.setblocking(False)
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             ours.send(CELLS[place])
             connection.order(connection.root, theirs, secrets.randbits(63) * len(CELLS) + place)
         return ours
@@ -134,8 +132,7 @@ class Examined:
         message, pid = await receive(sock, HELLO_TIMEOUT_S)
         if message == wire.GREETING:
             return pid
-        kind, number = wire.REPLY.unpack(message) if len(message) == wire.REPLY.size else (0, 0)
-        if kind == wire.REFUSED and number in (errno.EAGAIN, errno.ENOMEM):
+        if (number := refused(message)) in (errno.EAGAIN, errno.ENOMEM):
             raise MachineBusyError("a cell", os.strerror(number))
         raise Lost("a sandbox does not run its orders")
 
