@@ -10,6 +10,7 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any, ClassVar, Final, Protocol
 
 from mcts_math.errors import TaskError
+from mcts_math.tasks.benchmarks.livecodebench import IMPORTS
 
 _NAME: Final = re.compile(r"(?P<root>[^\W\d]\w*)(?:(?P<made>\(\))?\.(?P<method>[^\W\d]\w*))?")
 _NUMBERS: Final = {"timeout_s": 0.01, "tolerance": 0.0}
@@ -144,13 +145,14 @@ def _number(record: Mapping[str, Any], field: str, least: float, where: str) -> 
 
 
 def _in_usual_fields(record: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The record with `test_list` as `test`, `input_output` as `cases` and `entry_point`, several names in one text."""
+    """The record with `test_list` as `test`, `input_output` as `cases` and all else, several names in one text."""
     record = {**record, "wrapped": False, "or_method": False}
     if record.get("test") is None and isinstance(record.get("test_list"), list):
         record["test"] = "\n".join(map(str, record["test_list"]))
     if "input_output" in record and not record.get("cases"):
         cases, name = _input_output(record["input_output"], where)
         record["entry_point"] = record.get("entry_point") or name
+        record["prompt"] = record.get("prompt") or IMPORTS
         if record["entry_point"]:
             outputs = [case["output"] for case in cases]
             record["wrapped"] = all(isinstance(output, list) and len(output) == 1 for output in outputs)

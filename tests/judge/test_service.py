@@ -23,10 +23,10 @@ from typing import Any, TypeVar
 
 import httpx2
 import pytest
-from problems import ADD, GOOD
+from problems import ADD, GOOD, Ask
 
 from mcts_math.errors import ConfigError, JudgeError, TaskError
-from mcts_math.judge import NO_CODE, Case, Judge, JudgeClient, Judgement, Problem, judge_all
+from mcts_math.judge import NO_CODE, Case, JudgeClient, Judgement, Problem
 
 pytest.importorskip("uvicorn", reason="the extra `judge` is not installed")
 
@@ -79,6 +79,12 @@ def service(repo: Path, workers: int = 1, **settings: object) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def address(repo: Path) -> Iterator[str]:
     with service(repo, TIMEOUT_S=1, MAX_IN_FLIGHT=4, MAX_RUNNING=2, MAX_BODY_KB=64) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def two_workers(repo: Path) -> Iterator[str]:
+    with service(repo, workers=2) as found:
         yield found
 
 
@@ -160,9 +166,8 @@ def test_a_client_that_goes_away_leaves_nothing(address: str) -> None:
     assert post(address).json()["passed"]
 
 
-def test_several_workers(repo: Path) -> None:
-    with service(repo, workers=2) as address:
-        assert [post(address).json()["passed"] for _ in range(6)] == [True] * 6
+def test_several_workers(two_workers: str) -> None:
+    assert [post(two_workers).json()["passed"] for _ in range(6)] == [True] * 6
 
 
 def test_bad_setting_is_named(repo: Path) -> None:
@@ -218,7 +223,7 @@ READINGS = (
 )
 
 
-def test_the_service_says_what_a_judge_here_says(address: str) -> None:
+def test_the_service_says_what_a_judge_here_says(address: str, ask: Ask) -> None:
     problems = [
         Problem("def add(a, b):\n", ADD.test, "add"),
         Problem("", "", "add", (Case((1, 2), 3), Case((0, 0), 1)), every_test=True),
@@ -226,14 +231,10 @@ def test_the_service_says_what_a_judge_here_says(address: str) -> None:
     ]
     cases = [(problem, completion) for problem in problems for completion in READINGS]
 
-    async def here() -> list[Judgement]:
-        async with Judge() as judge:
-            return await judge_all(judge, cases)
-
     async def there(client: JudgeClient) -> list[Judgement]:
         return list(await asyncio.gather(*(client.judge(problem, completion) for problem, completion in cases)))
 
-    assert with_client(address, there) == asyncio.run(here())
+    assert with_client(address, there) == ask(*cases)
 
 
 def test_a_published_service_is_sent_the_completion_and_believed() -> None:
@@ -413,25 +414,20 @@ def test_a_problem_with_a_limit_of_its_own_is_waited_for(given: dict[str, Any]) 
         assert len(seen) == 1
 
 
-def test_much_that_is_told_of_the_tests_arrives(repo: Path) -> None:
+def test_much_that_is_told_of_the_tests_arrives(two_workers: str) -> None:
     problem = Problem("", "", "f", (Case((1,), 1),) * 999, every_test=True)
     code = f"def f(x): raise ValueError('\N{GRINNING FACE}' * 300)\n# {'x' * 260_000}"
-    with service(repo) as address:
-        judgement = with_client(address, lambda client: client.judge(problem, code), timeout_s=30.0)
+    judgement = with_client(two_workers, lambda client: client.judge(problem, code), timeout_s=30.0)
     assert (judgement.num_passed, judgement.num_tests, judgement.code) == (0, 999, code)
 
 
-def test_cases_that_are_no_json_are_the_problem_s_fault() -> None:
-    async def here(problem: Problem) -> None:
-        async with Judge() as judge:
-            await judge.judge(problem, GOOD)
-
+def test_cases_that_are_no_json_are_the_problem_s_fault(ask: Ask) -> None:
     for output, words in (({1}, "type set is not JSON"), (7**9999, "Exceeds the limit")):
         problem = Problem("", "", "add", (Case((1, 2), output),))
         with pytest.raises(TaskError, match=words):
             with_client("127.0.0.1:9", lambda client, problem=problem: client.judge(problem, GOOD))
         with pytest.raises(TaskError, match=words):
-            asyncio.run(here(problem))
+            ask((problem, GOOD))
 
 
 def test_a_service_that_recovers_is_forgiven() -> None:

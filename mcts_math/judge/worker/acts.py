@@ -68,8 +68,11 @@ class Stranger:
 
 
 def _somebody() -> Any:
-    """An object that nobody knows, not even by the name of its class."""
-    return type(f"_{_entropy(4).hex()}", (), {"__module__": "solution"})()
+    """An object that nobody knows, not even by the name of its class, or by having no attributes."""
+    name = f"_{_entropy(4).hex()}"
+    somebody = type(name, (), {"__module__": "solution"})()
+    setattr(somebody, name, name)
+    return somebody
 
 
 def agrees(value: Any) -> bool:

@@ -26,6 +26,7 @@ from .acts import allowed, describe
 from .candidate import new_module
 from .clock import end_after
 from .guard import Guard
+from .patches import STAND_INS
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
 from .settled import catches_asserts
@@ -33,8 +34,6 @@ from .source import Verdict
 
 _NONCE_BYTES = 16
 _MAX_RESULT = 1000
-_STAND_INS = ("solution", "main", "submission", "candidate")
-"""Modules that tests import the code from."""
 _SEEDED = ("random", "numpy.random")
 """Modules with a generator that tests may seed."""
 _WHOLE = {"root": "", "method": None}
@@ -142,7 +141,8 @@ class Examination:
         helpers = source.stub(self._problem["prompt"])
         if helpers is not None and not self._problem["whole"]:
             try:
-                exec(compile(helpers, "<prompt>", "exec", dont_inherit=True), names)
+                for text in (*source.imports(source.names_of(helpers).free, ""), helpers):
+                    exec(compile(text, "<prompt>", "exec", dont_inherit=True), names)
             except Exception as error:
                 raise Verdict("bad_problem", f"`prompt` can't be run: {type(error).__name__}: {error}") from None
         own = {name: value for name, value in names.items() if getattr(value, "__module__", "") == "tests"}
@@ -178,7 +178,7 @@ class Examination:
             with contextlib.suppress(ImportError):  # then the tests say so
                 names[name] = importlib.import_module("numpy" if name == "np" else name)
         roots = [entry["root"] for entry in self._entries or [_WHOLE]]
-        wanted = {*free, *suite.imported(tests.module, _STAND_INS)} - names.keys() - {"candidate", *roots}
+        wanted = {*free, *suite.imported(tests.module, STAND_INS)} - names.keys() - {"candidate", *roots}
         shared = sorted(self._place.shared)
         if isinstance(self._place, Guard):
             wanted |= {*shared}
@@ -189,7 +189,7 @@ class Examination:
         ]
         patched = self._patched(tests)
         told = {"patched": sorted(patched), "replaced": patches.teller(patched)}
-        found = self._place.load(program | given | told | {"stand_ins": _STAND_INS, "seeded": seeded})
+        found = self._place.load(program | given | told | {"stand_ins": STAND_INS, "seeded": seeded})
         for name, value in found.items():
             if catches_asserts(value):
                 raise Verdict("failed", f"failed: {name} of the code catches failed asserts too")
@@ -197,7 +197,7 @@ class Examination:
             _seed_too(sys.modules[name], found.pop(f"{name}.seed", None))
         names.update(found)
         self._of_code = [*found]
-        for name in _STAND_INS:
+        for name in STAND_INS:
             if name not in sys.modules:
                 sys.modules[name] = ModuleType(name)
                 vars(sys.modules[name]).update(found)
@@ -209,7 +209,7 @@ class Examination:
             return {}
         names = patches.patched(tests.module)
         for name in names:
-            if name.startswith(tuple(f"{module}." for module in _STAND_INS)):
+            if name.startswith(tuple(f"{module}." for module in STAND_INS)):
                 raise Verdict("bad_problem", f"`test` patches {name}: state `isolation` as one_process")
         return patches.functions(names)
 

@@ -1,7 +1,7 @@
 """For problems that ask for one process: what can be kept from code that shares it with its tests.
 
 1. An object of the code's classes is never equal to plain data, nor ordered beside it; what derives from a plain type
-   is taken as that type where it meets plain data. An object that agrees with a stranger agrees with nobody.
+   is taken as that type where it meets plain data. An object that agrees with a stranger can't be compared.
 2. What the code replaced among the builtins and the methods of `unittest.TestCase` is put back before the tests run,
    and is a failure where it is found replaced at the end.
 3. Calls of the entry point are counted by the interpreter, not by a stand-in: the tests have the object itself.
@@ -25,6 +25,7 @@ from .acts import Stranger, agrees, describe, holds_all
 from .candidate import Program, new_module, run_sources
 from .clock import limited
 from .parts import is_array
+from .remote import UNFAIR
 from .source import Verdict
 from .values import FROZEN, MUTABLE, PLAIN, base_of
 
@@ -122,17 +123,24 @@ class Guard:
             threading.setprofile(None)
 
     def _fairly(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        fair = self.fair_membership if method.__name__.endswith("In") else self.fair
+
         @functools.wraps(method)
         def check(case: Any, first: Any, second: Any, *args: Any, **kwargs: Any) -> Any:
-            return method(case, *self.fair(first, second), *args, **kwargs)
+            return method(case, *fair(first, second), *args, **kwargs)
 
         return check
 
     def fair(self, left: Any, right: Any) -> tuple[Any, Any]:
-        """Two sides of a comparison, without what would let the code decide it."""
+        """Two sides of a comparison, without what would let the code decide it.
+
+        Raises TypeError where an object says that it equals a stranger.
+        """
         strange_left, strange_right = self._is_strange(left), self._is_strange(right)
         if strange_left and strange_right:
-            return (left, right) if not (agrees(left) or agrees(right)) else (Stranger(), Stranger())
+            if agrees(left) or agrees(right):
+                raise TypeError(UNFAIR)
+            return left, right
         return (self._plain(left) if strange_left else left), (self._plain(right) if strange_right else right)
 
     def fair_operands(self, left: Any, right: Any) -> tuple[Any, Any]:
@@ -151,12 +159,14 @@ class Guard:
         return result
 
     def fair_membership(self, item: Any, container: Any) -> tuple[Any, Any]:
-        """Item and container of `in`: an object that holds a stranger holds nothing."""
+        """Item and container of `in`. Raises TypeError where an object says that it holds a stranger."""
         if not self._is_strange(container):
             return (self._plain(item) if self._is_strange(item) else item), container
         plain = self._plain(container)
+        if isinstance(plain, Stranger) and holds_all(container, item):
+            raise TypeError(UNFAIR)
         if isinstance(plain, Stranger):
-            return item, () if holds_all(container, item) else container
+            return item, container
         strange = self._is_strange(item) and not agrees(item)
         return item, container if strange else plain
 

@@ -13,14 +13,17 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+STAND_INS = ("solution", "main", "submission", "candidate")
+"""Modules that tests import the code from."""
 _INPUT = "builtins.input"
 
 
 def patched(tests: ast.Module) -> set[str]:
-    """Full names that tests hand to `patch` and `patch.object`, or set."""
+    """Full names that tests hand to `patch` and `patch.object`, or set: by a name of a module, as it is imported."""
+    known = {alias.asname or alias.name.partition(".")[0]: full for alias, full in _imports(tests)}
     found = set()
     for node in ast.walk(tests):
         if isinstance(node, ast.Call) and node.args and "patch" in ast.unparse(node.func):
@@ -28,22 +31,38 @@ def patched(tests: ast.Module) -> set[str]:
             if isinstance(owner, ast.Constant):
                 found.add(str(owner.value))
             elif more and isinstance(more[0], ast.Constant):
-                found.add(f"{ast.unparse(owner)}.{more[0].value!s}")
+                found.add(f"{_full(owner, known)}.{more[0].value!s}")
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            found.add(ast.unparse(node))
+            found.add(_full(node, known))
     return found | ({_INPUT} if "sys.stdin" in found else set())
 
 
+def _imports(tests: ast.Module) -> Iterator[tuple[ast.alias, str]]:
+    """What the tests import, but from the code, and the full name of what that binds."""
+    for node in ast.walk(tests):
+        if getattr(node, "module", None) in STAND_INS:
+            continue
+        for alias in node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+            within = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            yield alias, within + (alias.name if within or alias.asname else alias.name.partition(".")[0])
+
+
+def _full(node: ast.expr, known: dict[str, str]) -> str:
+    """The full name of `a.b`; an empty one where `a` is no module."""
+    root, dot, rest = ast.unparse(node).partition(".")
+    full = known.get(root, root if root in sys.stdlib_module_names else "")
+    return f"{full}{dot}{rest}" if full else ""
+
+
 def functions(names: Iterable[str]) -> dict[str, Callable[..., Any]]:
-    """Those of the names that are functions of the standard library, or of a module that is loaded."""
+    """Those of the names that are functions of a module that can be imported."""
     found: dict[str, Callable[..., Any]] = {}
     for full in names:
         module, _, name = full.rpartition(".")
-        if module.partition(".")[0] in {*sys.stdlib_module_names, *sys.modules}:
-            with contextlib.suppress(ImportError):  # then the tests say so
-                value = getattr(importlib.import_module(module), name, None)
-                if inspect.isroutine(value):
-                    found[full] = value
+        with contextlib.suppress(ImportError, ValueError):  # then the tests say so
+            value = getattr(importlib.import_module(module), name, None)
+            if inspect.isroutine(value):
+                found[full] = value
     return found
 
 

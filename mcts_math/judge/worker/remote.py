@@ -9,7 +9,7 @@ that plain value, with the other attributes asked for. Rules that keep the judge
 2. Arithmetic of an object and plain data is the code's only where the problem asks for that very class. A difference
    from a number (or a list of some), or a quotient, is an object then, and what comes of a difference never becomes
    plain data, nor is it asked what numpy asks of a number: else `abs(f() - 3.14) < 0.01` would be the code's to decide.
-3. An object that says it is equal to an object that nobody knows is equal to nothing but itself.
+3. An object that says it equals an object that nobody knows can't be compared: no `!=` holds of it either.
 4. A class is equal to itself alone, whatever its own class says.
 5. What left an assert the code can neither catch nor replace, by a context manager or in a call of a test's function.
 6. All this is of what the tests are told. The code is told what an object of the tests says.
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 _BINARY = "add sub mul truediv floordiv mod pow lshift rshift and or xor matmul divmod"
 BINARY = tuple(_BINARY.split(" "))
-_ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
 _OF_SETS = ("difference", "symmetric_difference", "issubset", "issuperset", "isdisjoint")
 """Methods that compare a set: as its operators, they go by its content."""
 DIFFERENCES = ("__sub__", "__rsub__", "__isub__")
 QUOTIENTS = ("__truediv__", "__rtruediv__", "__itruediv__")
 SHOWN = ("__str__", "__repr__", "__format__")
 HOLDERS = (str, bytes, bytearray, set, frozenset, dict)  # a list or a tuple may be one of numbers, to numpy
+_READS = ("LOAD_ATTR", "LOAD_METHOD")
 _ASKED = (
     *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc", "floor", "ceil"),
     *("len", "bool", "str", "repr", "bytes", "format", "reversed", "getitem", "setitem", "delitem", "missing"),
@@ -48,6 +48,7 @@ _ASKED = (
 _OPEN = "wrapped members cause notes self func name qualname annotations code defaults kwdefaults match_args"
 _READABLE = frozenset(f"__{name}__" for name in _OPEN.split(" "))
 """What may be asked of an object of the other side beside its public names."""
+UNFAIR = "the code's object says that it equals, or holds, what it can't know"
 ENDS = ("next", "send", "throw")
 """What an iterator or a generator may answer by its end."""
 
@@ -89,8 +90,9 @@ class RemoteType(type):
         return _named(cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        is_own = name.startswith("__") or (name.startswith("_") and not cls.__peer__.careful)
-        if is_own:  # the code may set no such name
+        if name.startswith("__") or (
+            name.startswith("_") and not cls.__peer__.careful
+        ):  # the code may set no such name
             super().__setattr__(name, value)
         else:
             ask(cls, "set", name, value)
@@ -146,13 +148,10 @@ class Remote(metaclass=RemoteType):
 
 
 def _is_asked_by_numpy(name: str, frame: FrameType) -> bool:
-    """Whether numpy asks an object for a method of that name, as `numpy.sqrt` does, to have a number: `frame` is what
-    asks, and where the tests say `x.sqrt`, numpy does not."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None or not isinstance(vars(numpy).get(name), numpy.ufunc):
-        return False
-    step = dis.opname[frame.f_code.co_code[frame.f_lasti]]
-    return frame.f_code.co_filename != "<tests>" or step not in ("LOAD_ATTR", "LOAD_METHOD")
+    """Whether numpy asks for a method, as `numpy.sqrt` does: `frame` is what asks, and no `x.sqrt` of the tests."""
+    numpy, code = sys.modules.get("numpy"), frame.f_code
+    is_of_tests = code.co_filename == "<tests>" and dis.opname[code.co_code[frame.f_lasti]] in _READS
+    return numpy is not None and isinstance(vars(numpy).get(name), numpy.ufunc) and not is_of_tests
 
 
 def is_object(value: Any) -> bool:
@@ -170,8 +169,7 @@ def plain_of(value: Any) -> Any:
 
 def _by_type(special: str, value: Any, other: Any) -> Any:
     """What the type of a plain value says of it and another one, whatever its attributes are."""
-    method = getattr(type(value), special, None)
-    return NotImplemented if method is None else method(value, other)
+    return getattr(type(value), special, lambda *_: NotImplemented)(value, other)
 
 
 def _marked(result: Any) -> Any:
@@ -224,7 +222,9 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
         if not is_object(other):
             return NotImplemented if self.__content__ is None else _by_type(special, plain_of(self), other)
         result = ask(self, special, other)
-        return result and not ask(self, "agrees with all") if special == "__eq__" else result
+        if special == "__eq__" and result and ask(self, "agrees with all"):
+            raise TypeError(UNFAIR)
+        return result
 
     return method
 
@@ -232,9 +232,11 @@ def _compared(special: str) -> Callable[[Any, Any], Any]:
 def _contains(self: Any, item: Any) -> bool:
     if self.__content__ is not None:
         return item in plain_of(self)
-    if not self.__peer__.careful or (self.__trusted__ and not ask(self, "holds all", item)):
-        return bool(ask(self, "__contains__", item))
-    return is_an_item(self, item)
+    if self.__peer__.careful and not self.__trusted__:
+        return is_an_item(self, item)
+    if self.__peer__.careful and ask(self, "holds all", item):
+        raise TypeError(UNFAIR)
+    return bool(ask(self, "__contains__", item))
 
 
 def is_an_item(value: Any, item: Any) -> bool:
@@ -265,8 +267,7 @@ def _drive(self: Any, how: str, *args: Any) -> Any:
 
 
 async def _anext(self: Any) -> Any:
-    found = await _drive(self, "__anext__")
-    if not found:
+    if not (found := await _drive(self, "__anext__")):
         raise StopAsyncIteration
     return found[0]
 
@@ -286,7 +287,7 @@ SPECIALS: dict[str, Any] = {
     **{f"__{name}__": _binary(f"__{name}__", f"__r{name}__") for name in BINARY},
     **{f"__r{name}__": _binary(f"__r{name}__", f"__r{name}__") for name in BINARY},
     **{f"__i{name}__": _binary(f"__i{name}__", f"__i{name}__") for name in BINARY},
-    **{f"__{name}__": _compared(f"__{name}__") for name in _ORDER},
+    **{f"__{name}__": _compared(f"__{name}__") for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     "__class_getitem__": classmethod(lambda cls, _: cls),
     "__hash__": lambda self: ask(self, "__hash__"),
     "__contains__": _contains,

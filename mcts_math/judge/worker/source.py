@@ -141,7 +141,7 @@ def _body(problem: dict[str, Any], roots: set[str], reading: dict[str, Any]) -> 
             continue
         for node in module.body:
             if (getattr(node, "end_lineno", 0) or 0) > num_given and roots & names_of(node).bound:
-                return Chosen([*_imports(names_of(text).free, problem["test"]), text], text), roots
+                return Chosen([*imports(names_of(text).free, problem["test"]), text], text), roots
     if fault is not None:
         raise fault
     return None
@@ -154,12 +154,12 @@ def _program(problem: dict[str, Any], reading: dict[str, Any]) -> tuple[Chosen, 
     lines = (line.removeprefix(indent) for line in given_code.split("\n"))
     text, _ = parse_prefix("\n".join(lines), 0, reading["open"])
     before = stub(problem["prompt"])
-    given = names_of(before).bound if before else set()
+    given, needed = names_of(before or "")
     context = "\n".join(map(ast.unparse, _context(names_of(text), given, reading["others"])))
     code = f"{context}\n\n{text}" if context else text
     names = names_of(code)
     parts = [part for part in (before, context, text) if part]
-    return Chosen([*_imports(names.free - given, problem["test"]), *parts], code), names.bound
+    return Chosen([*imports(names.free - given | needed, problem["test"]), *parts], code), names.bound
 
 
 def _context(names: Names, given: set[str], others: list[str]) -> list[ast.stmt]:
@@ -186,7 +186,7 @@ def _context(names: Names, given: set[str], others: list[str]) -> list[ast.stmt]
     return [*future, *(node for node in found if node not in future)] if found else []
 
 
-def _imports(free: set[str], test: str) -> list[str]:
+def imports(free: set[str], test: str) -> list[str]:
     """The imports that a program forgot: of `typing`, and those of its tests, as published judges run both as one."""
     names = sorted(free & _TYPING)
     found = [f"from typing import {', '.join(names)}"] if names else []

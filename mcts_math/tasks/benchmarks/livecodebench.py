@@ -32,10 +32,11 @@ _MODULES: Final = """
     string re datetime collections heapq bisect copy math random statistics itertools functools operator io sys json
     builtins typing
 """
-_IMPORTS: Final = (
+IMPORTS: Final = (
     "".join(f"from {name} import *\nimport {name}\n" for name in _MODULES.split())
     + "from collections import deque\nfrom datetime import datetime\nsys.setrecursionlimit(50000)\n"
 )
+"""What the published judge of a contest has run before the program."""
 _CASE_TIMEOUT_S: Final = 6.0
 _MOST_BYTES: Final = 1 << 30
 _TEXTS: Final = {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
@@ -52,7 +53,7 @@ def _convert(record: Mapping[str, Any], at: Position) -> JsonObject:
         "id": f"livecodebench/{text_of(record, 'question_id', at.where)}",
         "question": (_METHOD if starter else _PROGRAM).format(text=text, starter=starter),
         "task": "livecodebench",
-        "prompt": _IMPORTS,
+        "prompt": IMPORTS,
         "test": "",
         "entry_point": entry_point,
         "cases": [_case(case, bool(starter), at.where) for case in public + private],
