@@ -87,10 +87,6 @@ class Monitor:
         self._scheduler, self._services = scheduler, services
         self.counts.begun, self._logs = time.monotonic(), 0
 
-    @property
-    def is_running(self) -> bool:
-        return self._scheduler is not None
-
     def facts(self) -> JsonObject:
         """The numbers; what is not known is None. Rates and shares are of this session, since services were there."""
         seconds = max(self.counts.seconds, 1e-9)
@@ -98,7 +94,7 @@ class Monitor:
         trees, requests = (0, 0) if scheduler is None else scheduler.in_flight
         return {
             "time": time.time(),
-            "loading": not self.is_running,
+            "loading": scheduler is None,
             "total": self.total,
             "done": done,
             "right": counts.correct,
@@ -116,7 +112,7 @@ class Monitor:
     def log_if_due(self) -> None:
         """Logs, at most each two seconds."""
         seconds = self.counts.seconds
-        if self.is_running and seconds >= self._logs * _LOG_S:
+        if self._scheduler is not None and seconds >= self._logs * _LOG_S:
             self._logs = int(seconds / _LOG_S) + 1
             self._log()
 

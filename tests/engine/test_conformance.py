@@ -13,7 +13,7 @@ from tiny_models import CONTEXT, Served
 
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import EngineError
-from mcts_math.messages import Sampling
+from mcts_math.messages import Sample, Sampling
 from mcts_math.requests import Evaluate, Generate, Generation, Policy, ValueModel
 
 T = TypeVar("T")
@@ -67,9 +67,9 @@ def test_no_value_where_none_is_wanted(llama: Served) -> None:
 
 
 def test_greedy_is_what_generate_writes(served: Served) -> None:
-    replies = run(ask(served, *(Generate(prompt, 2, Sampling(0.0, max_tokens=30), 0) for prompt in PROMPTS)))
+    replies = run(ask(served, *(Generate(prompt, 2, Sampling(0.0, max_tokens=20), 0) for prompt in PROMPTS)))
     for prompt, reply in zip(PROMPTS, replies, strict=True):
-        assert [sample.text for sample in reply.samples] == [served.reference.greedy(prompt, 30, served.never)] * 2
+        assert [sample.text for sample in reply.samples] == [served.reference.greedy(prompt, 20, served.never)] * 2
 
 
 def test_a_sample_is_the_same_alone_and_in_company(served: Served) -> None:
@@ -91,23 +91,30 @@ def test_samples_differ_by_their_seeds_alone(llama: Served) -> None:
     assert other.samples[0].text not in texts
 
 
-@pytest.mark.parametrize("stop", [("e",), ("a", "th", "1"), ("\n", " "), ("never, ever",)])
-def test_stop_strings_end_a_sample_and_are_not_part_of_it(served: Served, stop: tuple[str, ...]) -> None:
-    sampling = Sampling(1.0, max_tokens=40, stop=stop)
+STOPS: list[tuple[str, ...]] = [(), ("e",), ("a", "th", "1"), ("\n", " "), ("never, ever",)]
+
+
+def test_stop_strings_end_a_sample_and_are_not_part_of_it(served: Served) -> None:
+    """All at once: rows in one batch, each with stop strings of its own."""
     for prompt in PROMPTS[:2]:
-        plain, stopped = run(
-            ask(served, Generate(prompt, 6, Sampling(1.0, max_tokens=40), 3), Generate(prompt, 6, sampling, 3))
-        )
-        for whole, sample in zip(plain.samples, stopped.samples, strict=True):
-            at = min((whole.text.find(s) for s in stop if s in whole.text), default=None)
-            if at is None:
-                assert sample.text == whole.text
-                continue
-            assert sample.text == whole.text[:at]
-            assert sample.finish == "stop"
-            which = next(s for s in stop if whole.text.startswith(s, at))
-            assert sample.num_tokens == served.reference.count(sample.text + which)
-            assert sample.logprob == pytest.approx(served.reference.logprob(prompt, sample.text + which), abs=2e-4)
+        asked = (Generate(prompt, 6, Sampling(1.0, max_tokens=40, stop=stop), 3) for stop in STOPS)
+        plain, *stopped = run(ask(served, *asked))
+        for stop, reply in zip(STOPS[1:], stopped, strict=True):
+            for whole, sample in zip(plain.samples, reply.samples, strict=True):
+                require_stopped(served, prompt, stop, whole, sample)
+
+
+def require_stopped(served: Served, prompt: str, stop: tuple[str, ...], whole: Sample, sample: Sample) -> None:
+    """A sample is the one without stop strings up to the first of them."""
+    at = min((whole.text.find(s) for s in stop if s in whole.text), default=None)
+    if at is None:
+        assert sample.text == whole.text
+        return
+    assert sample.text == whole.text[:at]
+    assert sample.finish == "stop"
+    which = next(s for s in stop if whole.text.startswith(s, at))
+    assert sample.num_tokens == served.reference.count(sample.text + which)
+    assert sample.logprob == pytest.approx(served.reference.logprob(prompt, sample.text + which), abs=2e-4)
 
 
 def test_max_tokens_cuts(llama: Served) -> None:
@@ -219,7 +226,7 @@ def test_more_samples_than_fit_at_a_time(llama: Served) -> None:
 def test_a_longer_prompt_takes_up_where_the_shorter_one_ended(served: Served) -> None:
     async def grow(engine: Any) -> list[Generation]:
         prompt, replies = "Solve: 2x = 6.\n", []
-        for seed in range(4):
+        for seed in range(3):
             reply = await engine.generate(Generate(prompt, 3, WARM, seed, want_value=True))
             replies.append(reply)
             prompt += reply.samples[1].text[:9] + "\n= so\n"

@@ -118,21 +118,18 @@ class Batch:
         return 1 + (len(row.samples) - 1) * self._num_forked / self._num_further
 
     def _prefill(self, units: list[Prefill], done: list[Job]) -> None:
-        """Computes prompts, group by group; a later group finds what an earlier one has left in the prefix cache."""
+        """Computes prompts and starts their rows, group by group; a later group finds what an earlier one has left in
+        the prefix cache."""
         while units:
             size, num_new = choose_group(units, self._cache, self._max_prefill, self._max_cells)
-            self._prefill_group(units[:size], num_new, done)
-            del units[:size]
-
-    def _prefill_group(self, group: Sequence[Prefill], num_new: int, done: list[Job]) -> None:
-        """Computes the last `num_new` tokens of each prompt and starts its rows."""
-        block, ids, reused = prepare(group, num_new, self._model, self._cache, self._workspace)
-        self._select([unit.job for unit in group])
-        want_hidden = any(unit.job.needs_value for unit in group)
-        result = compute(self._model, block, ids, self._max_prefill, want_hidden=want_hidden)
-        values = self._model.values(result.hidden) if result.hidden is not None else [math.nan] * len(group)
-        self._account(group, reused, values, block, done)
-        self._start_rows(group, block, result.logits, done)
+            group, units = units[:size], units[size:]
+            block, ids, reused = prepare(group, num_new, self._model, self._cache, self._workspace)
+            self._select([unit.job for unit in group])
+            want_hidden = any(unit.job.needs_value for unit in group)
+            result = compute(self._model, block, ids, self._max_prefill, want_hidden=want_hidden)
+            values = [math.nan] * size if result.hidden is None else self._model.values(result.hidden)
+            self._account(group, reused, values, block, done)
+            self._start_rows(group, block, result.logits, done)
 
     def _account(
         self, group: Sequence[Prefill], reused: list[int], values: list[float], block: KVBlock, done: list[Job]

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import time
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
@@ -264,14 +265,10 @@ def _seconds(retry_after: str | None) -> float | None:
     """A header `Retry-After`, which holds seconds or a date; None where it holds neither."""
     if retry_after is None:
         return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
-        return None
+    for read in (float, lambda date: parsedate_to_datetime(date).timestamp() - time.time()):
+        with suppress(ValueError):
+            return max(0.0, read(retry_after))
+    return None
 
 
 def _error_of(reply: Any) -> Any:
