@@ -67,8 +67,8 @@ _EQUATION: Final = re.compile(
 _NUMBER: Final = re.compile(
     r"(?!\s*0\s*\Z)(?:[^A-Za-z<>]|\\(?:[dt]?frac|sqrt|pi|cdot|times|text ?\{[^{}]*\}|circ|%)(?![a-z])){1,60}"
 )
-_ARROW: Final = re.compile(r"\\(?:(?:Longr|R)ightarrow|implies)(?![a-z])")
-_SHORT_ARROW: Final = re.compile(r"\\(?:longr|r)ightarrow(?![a-z])")
+_ARROW: Final = re.compile(r"\\(?:(?:Longr|R)ightarrow|implies)(?![a-z])|⇒")
+_SHORT_ARROW: Final = re.compile(r"\\(?:longr|r)ightarrow(?![a-z])|→")
 _EQUAL: Final = r"[a-zA-Z](?:_\{?\w\}?)? ?=[^=,]+"
 _EQUATIONS: Final = re.compile(rf"{_EQUAL}(?:,(?:\s|\\[,;: ]|\\q?quad)*{_EQUAL})+")  # x = 1, y = 2
 _LINEAR: Final = re.compile(r"-?\d{1,4}[a-z] ?[-+] ?\d{0,4}[a-z]|-?[a-z] ?[-+] ?\d{1,4}[a-z]")  # 2x + 3y, of a line

@@ -51,16 +51,17 @@ _SETS_OUT: Final = re.compile(
     re.I,
 )
 _CLAUSE: Final = re.compile(
-    r"(?:,| and)? (?:so|therefore|hence|thus|consequently|then(?! (?:compute|find|calculate|evaluate|solve"
+    r"(?:,| and)? (?:so(?! far\b)|therefore|hence|thus|consequently|then(?! (?:compute|find|calculate|evaluate|solve"
     r"|use)))\b[,:]? |, meaning (?:that )?(?=.*\d)|, which (?:means (?:that )?(?=.*\d)|(?=(?:leaves|gives|makes"
     r"|yields) ))|(?<!\\); (?!if\b|otherwise\b)|，(?:所以|因此|故|则)"
 )
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
-    r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|need to|want|must"
-    r"|if|(?<!\bit )would|maybe|perhaps|try|next|first|not|never|cannot|can't|isn't|don't|cases?|steps?|known?|knew"
-    r"|(?<!the )given(?! by)|where|when|unless|except|least|most|(?<!\d )(?:more|less|fewer|greater|smaller)"
-    r"|larger than|(?<=\w )between|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example"
+    r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])"
+    r"|(?:we|i|you) need to|want|must|if|maybe|perhaps|try|(?:next|first) (?:we|i|step|find)|not|never|cannot|can't"
+    r"|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least|most"
+    r"|(?:more|less|fewer|greater|smaller|larger) than(?= \W?\d)|(?<=\w )between(?= \W?\d)"
+    r"|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example"
     r"|we (?:start|begin)|another (?:reading|sense|interpretation)|in another)\b"
     r"|\?|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
     r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
@@ -68,7 +69,7 @@ UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     re.IGNORECASE,
 )
 _UNREAL: Final = re.compile(
-    r"\b(?:[Ww]ould|[Cc]ould|[Cc]ouldn't|unable|[Mm]ight|may|contradiction|impossible)\b(?! be left)"
+    r"\b(?:[Cc]ould|[Cc]ouldn't|unable|[Mm]ight|may|contradiction|impossible)\b(?! be left)"
     r"|\A(?:we )?(?:add|subtract|multiply|divide|plug|substitute|compute|solve|take|square)\b"
     r"(?!.*(?:=|\b(?:get|gives?|giving|obtain|is|yields?)\b))"
 )
@@ -120,7 +121,7 @@ _OUTCOME: Final = re.compile(  # in words
     r"|\A(?!.*\bwhich\b).*\bis (undefined)\Z"
     r"|\b((?:fail to |do not |don't |cannot )?reject (?:the null hypothesis|H_?0))\Z"
     r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
-    rf"|\b(?:is|be|on|a) ({_WEEKDAY})\Z"
+    rf"|\b(?:is|be|falls?|lands?)(?: on)?(?: an?)? ({_WEEKDAY})\Z"
 )
 _IF: Final = re.compile(r"\A\W{0,3}if\b|\bwhether\b", re.IGNORECASE)
 _NUMBER: Final = "|".join(NUMBER_WORDS)
@@ -152,11 +153,13 @@ _INTRO: Final = re.compile(
 _MAIN: Final = re.compile(
     r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its|[A-Z][a-z]+(?= [a-z]))\b[^,]*\Z"
 )
-_DURING: Final = re.compile(  # when it holds, which is no answer beside another value
-    r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|during|over|within|for|every|each|per) (?:the |all |these |those "
-    r"|first |last )*\d{1,4} (?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b"
-    r"|,? for (?:the |all |these |those )?\d{1,4} [a-z]{2,20}\b"
+_DURING: Final = re.compile(  # when, for how many or to what end it holds, which is no answer beside another value
+    r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|during|over|within|for|every|each|per)(?: [a-z]{1,9}){0,2}"
+    r" \d{1,4}[ -](?:second|minute|hour|day|week|month|year)s?\b(?: work)?"
+    r"|,? for (?:the |all |these |those )?\$?\d{1,4}\b(?![.,]\d)| in \d{1,4} of\b"
+    r"| \d{1,4} years (?:from now|later|ago)\b"
     r"|,? at (?:a rate of )?\$?\d[\d.]{0,9} [a-z]{1,20} (?:an?|per|each|every) [a-z]{1,20}"
+    r"|(?<=[a-z]) to (?!be\b)[a-z]{2,12} [^,=]*\Z"
 )
 _COUNTED: Final = re.compile(  # of what a list follows
     r"\b(?:there (?:is|are)|has|have) (?:exactly |only )?\$?(\d{1,9})\$? [a-z][^:,]{2,80}"
@@ -174,15 +177,16 @@ _RIGHT_TERM: Final = re.compile(r" [-+−] \d{0,9}[a-z]")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
 _ITALIC: Final = re.compile(r"([*_])(?=[^\s*_])((?:(?!\1).)*)\1")
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
-_OPENED: Final = re.compile(r"[a-z,:] \$\Z")  # cut where a formula begins
-_COMPLETE: Final = (".", "!", "。", "$", r"\)", "**")
+_NO_SENTENCE: Final = re.compile(  # cut where a formula begins, or within a clause; an item of a list
+    r"[a-z,:] \$\Z|\b(?:us|the|an?|is|are|of|to|and|by)\Z|\A\W{0,3}[-*•] [^.]*\Z|\A[a-z] = \S+\Z"
+)
 
 
 def stated(sentence: str) -> str | None:
     """What a sentence comes to: the one number or formula that it states; None without such."""
     sentence = _COMMA.sub(r"\1.\2\3", _WHERE.sub(".", ASIDE.sub("", sentence)))
     sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
-    complete = sentence.endswith(_COMPLETE) and _OPENED.search(sentence) is None
+    complete = _NO_SENTENCE.search(sentence) is None
     sentence = sentence.replace("**", "")
     if (worked := _worked_out(sentence)) is not None:
         return worked

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Final
 
-from mcts_math.answer.reply.amounts import SEVERAL
+from mcts_math.answer.reply.amounts import SEVERAL, right_side
 from mcts_math.answer.reply.boxes import Found, last_box
 from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
@@ -16,7 +16,8 @@ from mcts_math.answer.text.normalise import without_entities
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
-    r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)? is (?:the )?(?:correct|right|(?:final |best )?answer)\b"
+    r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)?(?: \([^()\n]{1,60}\))? is (?:the )?"
+    r"(?:correct|right|(?:final |best )?answer)\b"
     r"|(?:\b(?:choose|pick|select|go with|lean(?:ing)? towards?)\s"
     r"(?:option |choice |answer )?|选(?:择)?\s?[:：]?\s?)\(?([A-Z])\)?"
     r"(?=[.,。]| (?:because|since|as|选项)\b|\s*$)"
@@ -26,7 +27,7 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"|^(?:[Cc]hoice|[Oo]ption):? \(?([A-Z])\)?(?=\W{0,2}\Z|,)"
     r"|\A([A-Z]), (?:since|because|as)\b|选项 ?([A-Z]) ?是?正确"
     r"|([A-Z]) ?选项是?正确"
-    r"|\b(?:leaves|[Ii]t is|[Ii]t must be) (?:option )?\(?([A-Z])\)?(?=\.?\s*\Z|, not\b)"
+    r"|\b(?:leaves|is|be) (?:option |choice |answer )?\(?([A-E])\)?(?=\.?\s*\Z|, not\b)"
     r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$|\([A-Z]\)) (?:is the|as (?:the|my|our))"
     r" (?:final |correct |best )?answer\b"
     r"|\b(?:is|be|match(?:es)?|corresponds? to) (?:option|choice|answer) \(?([A-Z])\b\)?(?=\.?\s*\Z"
@@ -65,7 +66,7 @@ _FIELD: Final = re.compile(
     r'("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
     r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
-_CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)", re.DOTALL)
+_CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)|\[asy\].*?\[/asy\]", re.DOTALL)
 _EMPTY_BOX: Final = re.compile(r"\$?\\boxed ?\{\s{0,9}\}\$?")
 _CALCULATED: Final = re.compile(r"<<[^<>=\n]{1,120}=[^<>\n]{1,60}>>")  # of GSM8K's calculator: 13*2 = <<13*2=26>>26
 _NEXT_TURN: Final = re.compile(
@@ -79,6 +80,7 @@ _END_OF_TEXT: Final = re.compile(
 _BARE: Final = re.compile(
     r"(?=.*[A-Za-z\d])(?:[^\w\n#\\]|\\(?![a-zA-Z])|[_\dπ²³¹⁰⁴-⁹₀-₉]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
 )
+_WORKED: Final = re.compile(r"[^A-Za-z]+=|.*=.*(?:→|⇒|\\\\implies|\\\\Rightarrow)")  # numbers, or step by step
 _VALUES: Final = re.compile(rf"(?=.* (?:or|and) ){SEVERAL}\.?")
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
 _SENTENCE: Final = re.compile(r"(?:[^\W\d][^\W\d'’]{0,20} ){2}")
@@ -129,7 +131,7 @@ def _answer(reply: str, cut: bool) -> str | None:
     output = _OUTPUT.search(reply)
     said = reply if output is None else output.group(1) or output.group(2)
     if _BARE.fullmatch(said):
-        return clean(said)
+        return right_side(said, "equation") if _WORKED.match(said) else clean(said)
     verdict = _VERDICT.match(reply)
     if verdict is not None:
         return verdict.group(1)
