@@ -136,8 +136,8 @@ def _said(words: str) -> Node | None:
         return Group("", "", tuple(words_value(item) or Text(item) for item in items))
     if (said := sentence(words)) is not None:
         return _statement(said)
-    alternatives = [words] if _CONGRUENCE.fullmatch(words) else words.split(" or ")
-    residues = map(_CONGRUENCE.fullmatch, alternatives)
+    alternatives = words.split(" or ")
+    residues = map(_CONGRUENCE.fullmatch, alternatives if all(map(_CONGRUENCE.fullmatch, alternatives)) else [words])
     congruences = [None if residue is None else _congruence(residue) for residue in residues]
     if all(congruences):
         return congruences[0] if len(congruences) == 1 else Group("", "", tuple(filter(None, congruences)))

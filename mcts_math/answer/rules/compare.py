@@ -82,7 +82,10 @@ def _of_same_parameter(left: Node, right: Node) -> Node:
 
 
 def _as_meant(node: Node, other: Node) -> Node:
-    """`P(5, 2)` and `φ(10)`, against a number, as the count of choices and of coprimes; T, against true, as true."""
+    """`P(5, 2)` and `φ(10)`, against a number, as the count of choices and of coprimes; T, against true, as true.
+
+    `B(2, 1)`, against a distribution of that name, as one: `\\text{B}(2, 1)`.
+    """
     match node:
         case tree.Sym(name) if name.startswith("I_") and (rows := as_rows(other)) and name == f"I_{len(rows)}":
             return tree.Matrix(
@@ -90,6 +93,8 @@ def _as_meant(node: Node, other: Node) -> Node:
             )
         case tree.Sum() | Prod() | tree.Sym() if symbols(node) & {*_AXES} and (vector := as_tuple(other)) is not None:
             return coefficients(node, _AXES[: len(vector.items)])
+        case Prod((tree.Sym(name), Group(_, _, items))) if isinstance(other, Call) and other.name == name.lower():
+            return Call(other.name, items, free=True)
         case tree.Sym("T" | "F" as letter) if isinstance(other, tree.Const) and other.name in _TRUTH.values():
             return tree.Const(_TRUTH[letter])
         case Call("phi", (Num(n),), True) | Prod((tree.Sym("phi"), Num(n))) if isinstance(other, Num) and n < 10**4:

@@ -121,6 +121,8 @@ def _interval(node: Group) -> RealSet | None:
     start, stop = map(position, node.items)
     if start is None or stop is None or start > stop:
         return None
+    if (math.isinf(start) and node.left == "[") or (math.isinf(stop) and node.right == "]"):
+        return None  # of the extended line: it holds infinity
 
     def holds(x: float) -> bool:
         after = node.left == "[" if _same(x, start) else x > start

@@ -67,6 +67,9 @@ _LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
 _NOT: Final = re.compile(
     r"(?:^|(?<=[( &|∧∨]))[~!] ?(?=[p-s](?![A-Za-z])|\([^()]{0,40}(?:\\lor|\\land|\\vee|\\wedge|[&|∧∨]))"
 )
+_DISTRIBUTED: Final = re.compile(
+    r"^[A-Z] ?(?:\\sim ?(?=\\?[A-Za-z])|~ ?(?=[A-Z]\w{0,15} ?\())(?:([A-Z]\w{0,15})(?= ?\())?"
+)
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
 _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
@@ -148,7 +151,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          lambda m: rf"\{_FOREIGN[m[1] or m[2]]} "),
         ("\\", r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
         ("_", r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
-        ("\\", r"\\(?:mathrm|text) ?\{? ?([ACP])\b ?\}?(?= ?[_^])", r"\1"),
+        ("\\", r"\\(?:mathrm|text) ?\{? ?([ACP])\b ?\}?(?:(?= ?[_^])|(?<=\+ \\text\{C\})$|(?<=\+\\text\{C\})$)", r"\1"),
         ("\\", rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
         # of a formula; 5 (about 6) says two things
         ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)(?=[ }}]*$)", r"\1"),
@@ -175,7 +178,6 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          lambda m: f"{m[2]}{chr(39) * int(m[1] or 1)} ="),
         ("[", r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
          _fraction),
-        (r"\sim", r"^[A-Z] ?\\sim ?(?=\\?[A-Za-z])", ""),
         ("dot", r"\\(d{0,2})dot(?![a-z]) ?\{? ?([a-zA-Z]|\\[a-z]{2,8}) ?\}?",
          lambda m: m[2] + chr(39) * (len(m[1]) + 1)),
         (r"\wedge", r"(?<![A-Za-z\\])d ?[a-z](?: ?\\wedge ?d ?[a-z](?![A-Za-z])){1,4}", _form),
@@ -242,9 +244,13 @@ _RULES: Final = _OWN + MEASURES
 
 
 def rewrite_spaced(text: str) -> str:
-    """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle."""
+    """The habits in which spacing commands count: `R \\ {0}` is a difference of sets, `m\\angle A` an angle.
+
+    What a random variable is distributed as stands alone, its letter as a name: `X ~ B(3, p)` as `\\text{B}(3, p)`.
+    """
     if len(text) > MAX_REWRITTEN:
         return text
+    text = _DISTRIBUTED.sub(lambda found: rf"\text{{{found[1]}}}" if found[1] else "", text)
     return _SET_NAME.sub(r"\1\\setminus \\{\2\\}", _MEASURE.sub(" ", _NOT.sub(r"\\neg ", text)))
 
 

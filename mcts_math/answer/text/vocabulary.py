@@ -38,7 +38,7 @@ FUNCTIONS: Final = {
 }
 CONSTANTS: Final = meanings(
     "pi: pi Pi PI; oo: oo inf infty infinity Infinity; -oo: NegativeInfinity; nan: zoo nan NaN; e: E e Exp1; "
-    "i: I i ImaginaryUnit; true: True BooleanTrue; false: False BooleanFalse; "
+    "i: I i imath ImaginaryUnit; true: True BooleanTrue; false: False BooleanFalse; "
     "empty: EmptySet emptyset varnothing None; reals: Reals UniversalSet"
 )
 NAMES: Final = {
@@ -129,7 +129,8 @@ cannot be determined, can't be determined, can not be determined, it cannot be d
  necessary but not sufficient condition, necessary condition but not sufficient
 充要条件, 充要, 充分必要条件, 充分且必要条件, necessary and sufficient, necessary and sufficient condition
 counterclockwise, anticlockwise, counter clockwise, anti clockwise
-undefined, does not exist, dne, not defined, doesn't exist, limit does not exist, indeterminate, 不存在, 无定义,
+undefined, does not exist, dne, d.n.e, limit dne, not defined, doesn't exist, limit does not exist,
+ indeterminate, 不存在, 无定义,
  존재하지 않는다, 存在しない, не существует, existiert nicht, n'existe pas, no existe, não existe
 all real numbers, all reals, the real numbers, real numbers, any real number, all real number
 integers, all integers, the integers, the set of integers, set of integers, set of all integers

@@ -32,27 +32,30 @@ from mcts_math.answer.values.nodes import (
 HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _LARGEST: Final = 200  # of the integers that are tried
 _FEW: Final = 60
+_DISTRIBUTIONS: Final = ("N", "U")  # normal and uniform
 _SAYS_NOTHING: Final = frozenset({"value", "number", "of", "the"})  # in a label: maximum value, number of boys
 
 
 def unwrap(node: Node) -> Node:
-    """A list, set or tuple of one element is that element."""
+    """A list, set or tuple of one element is that element; `A(1,2)` is the point, `N(0,1)` a distribution."""
     while isinstance(node, Group) and len(node.items) == 1:
         inner = node.items[0]
         if node.left == "{" and isinstance(inner, Group) and inner.left == "{":
             break  # a set whose element is a set
         node = inner
-    node = named[1] if (named := named_point(node)) is not None else node
+    if (named := named_point(node)) is not None:
+        name, point = named
+        node = Call(name.name.lower(), point.items, free=True) if name.name in _DISTRIBUTIONS else point
     while isinstance(node, Matrix) and len(node.rows) == len(node.rows[0]) == 1:
         node = node.rows[0][0]
     return node
 
 
-def named_point(node: Node) -> tuple[Node, Node] | None:
+def named_point(node: Node) -> tuple[Sym, Group] | None:
     """Name and coordinates of `V(3,-2)`; None for anything else."""
     match node:
-        case Prod((Sym(name), Group() as point)) if len(name) == 1 and name.isupper():
-            return (node.items[0], point) if closed(point) and len(point.items) > 1 else None
+        case Prod((Sym(name) as letter, Group() as point)) if len(name) == 1 and name.isupper():
+            return (letter, point) if closed(point) and len(point.items) > 1 else None
         case Call(name, (_, _, *_) as items, True) if len(name) == 1 and name.isupper() and not symbols(node):
             return Sym(name), Group("(", ")", items)  # P is the name of a point, or of a function
     return None
