@@ -130,7 +130,7 @@ def terminable() -> Iterator[None]:
         return
 
     def end(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: None)  # to ignore it would have processes begun from now on do so
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)

@@ -39,6 +39,7 @@ from mcts_math.evaluate.experiments import MethodConfig, check_contrasts, rows_o
 from mcts_math.evaluate.grading import Grader
 from mcts_math.files import read_records
 from mcts_math.requests import Evaluate, Generate
+from mcts_math.run.program import terminable, without_interrupts
 from mcts_math.run.record import nodes_of
 from mcts_math.scheduler import Solved
 from mcts_math.settings import load_settings, make_settings
@@ -686,6 +687,24 @@ def test_two_runs_in_one_folder(settings: Callable[..., RoundsConfig]) -> None:
     with pytest.raises(KeyboardInterrupt):
         Rounds(config, report=meanwhile).run()
     assert len(refusals) == 1
+
+
+def test_a_process_that_begins_while_a_scheduler_ends_us_can_be_ended() -> None:
+    """It inherited that the signal is ignored, and the rounds waited for its searches."""
+    before, late = signal.getsignal(signal.SIGTERM), []
+
+    def begin() -> None:
+        with terminable(), without_interrupts():
+            signal.raise_signal(signal.SIGTERM)
+            late.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    late[0].terminate()
+    assert late[0].wait(30) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
