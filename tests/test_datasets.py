@@ -231,6 +231,9 @@ def test_errors_name_file_line_and_field(tmp_path: Path, name: str, change: dict
         (b"question,answer\nWhat?\n", "x.csv", "row 1: it has more or fewer cells"),
         (b'question\n"What', "x.csv", "x.csv: not valid CSV"),
         (b"problem\nWhat?\n", "x.csv", "no key `question`"),
+        (b"question,answer,answer\nWhat?,1,2\n", "x.csv", "x.csv: two columns have one name"),
+        (b"question;answer\nWhat?;1\n", "x.csv", "Separate cells by commas"),
+        (b'{"question": "A"}\n{"question": "B"}\n', "x.json", "is called .jsonl"),
     ],
 )
 def test_bad_files(tmp_path: Path, content: bytes, name: str, words: str) -> None:
@@ -242,7 +245,7 @@ def test_bad_files(tmp_path: Path, content: bytes, name: str, words: str) -> Non
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_table_is_questions(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / ("x.csv" if pack is bytes else "x.csv.gz")
-    path.write_bytes(pack(b'\xef\xbb\xbfquestion,answer,level\r\n"How many,\r\nin ""all""?",04,1\r\nWhy?,,2\r\n'))
+    path.write_bytes(pack(b'\xef\xbb\xbfquestion, answer,level\r\n"How many,\r\nin ""all""?",04,1\r\nWhy?,,2\r\n'))
     first, second = load_tasks(path)
     assert (first.question, first.answers) == ('How many,\nin "all"?', ("04",))
     assert (second.question, second.answers) == ("Why?", ())

@@ -80,6 +80,7 @@ def test_a_line_of_results_asks_its_question_anew() -> None:
         ("2 (x + 1)", ["2 (x + 1)"]),
         ("1,234", ["1,234"]),
         (float("nan"), []),
+        ("", []),
         (None, []),
         ([float("nan"), "5"], ["5"]),
         (5.0, ["5.0"]),

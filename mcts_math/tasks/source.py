@@ -166,14 +166,19 @@ def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
 def _from_csv(text: str, path: Path) -> Iterator[tuple[str, JsonObject]]:
     """A record a row, with the names of the first line; an empty cell is no field. Raises TaskError."""
     with boundary(f"{path}: not valid CSV", TaskError):
-        rows = list(csv.DictReader(StringIO(text), strict=True))
+        first, *rows = [row for row in csv.reader(StringIO(text), strict=True) if row] or [[""]]
+    names = [name.strip() for name in first]
+    if len(set(names)) < len(names):
+        raise TaskError(f"{path}: two columns have one name ({', '.join(names)}). Rename one.")
+    if len(names) == 1 and re.search(r"[;\t|]", names[0]):
+        raise TaskError(f"{path}: the names of its first line are {names[0]!r}. Separate cells by commas.")
     for number, row in enumerate(rows, 1):
         where = f"{path}, row {number}"
-        if None in row or None in row.values():
+        if len(row) != len(names):
             raise TaskError(
                 f"{where}: it has more or fewer cells than the first line has names. Quote cells with commas."
             )
-        yield where, {name: cell for name, cell in row.items() if cell}
+        yield where, {name: cell for name, cell in zip(names, row, strict=True) if cell}
 
 
 def _parse(text: str, where: str, what: str) -> Any:
@@ -185,7 +190,8 @@ def _parse(text: str, where: str, what: str) -> Any:
             line = f"line {error.lineno}, " if "\n" in text else ""
             near = text[error.pos : error.pos + 30].partition("\n")[0]
             reason = f"{error.msg} at {line}column {error.colno}, {f'before {near!r}' if near else 'where it ends'}"
-        raise TaskError(f"{where}: not valid JSON: {reason}. Mend {what}.") from error
+        hint = " A file of a record a line is called .jsonl." if reason.startswith("Extra data at line 2,") else ""
+        raise TaskError(f"{where}: not valid JSON: {reason}. Mend {what}.{hint}") from error
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:

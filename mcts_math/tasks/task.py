@@ -172,12 +172,13 @@ def result_columns(record: Mapping[str, Any]) -> JsonObject:
 
 
 def answers_of(record: Mapping[str, Any], where: str = "record") -> tuple[str, ...]:
-    """Accepted answers of a record: its `answer`, a string, a number or a list of these; () where absent or NaN."""
+    """Accepted answers of a record: its `answer`, a string, a number or a list of these; () where absent,
+    empty or NaN."""
     answer = record.get("answer")
     values = answer if isinstance(answer, list) else [answer]
     found = []
     for value in values:
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+        if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
             continue
         if isinstance(value, float) and math.isinf(value):
             raise TaskError(
