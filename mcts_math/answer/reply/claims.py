@@ -19,10 +19,6 @@ _REASON: Final = re.compile(
     r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, (?:as(?! follows)|given that|after"
     r"|no matter|regardless of|even though|although|while) [^,]*\Z|, with [^=]*\\ne.*\Z"
     r"|,? with (?:a )?(?:remainder (?:of )?\$?0\$?|\$?\d+ [a-z ]*\b(?:left|remaining|over|to spare)\b[^,]*)\Z"
-    r"|,? (?:rather than|instead of|compared (?:to|with)|as opposed to|versus) .*\Z"
-    r"|(?<=\d), (?:i\.e\.|that is),? [a-z].*\Z"
-    r"|(?<=[a-z]{3}) when (?:[a-z]{2,20}[ ']?){3,20}\Z"
-    r"|, so (?:that|this|it)(?:'s| is) (?:the|our|what) [^\d,]*\Z"
     r"|(?:,? and|,) not (?:by )?(?=[$\d-]|[a-z] ?=)[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about"
     r"|roughly) .*\Z"
     r"|, with (?:cent(?:er|re)|radius|dimensions)\b(?!.*, so\b).*\Z| with \d+ degrees of freedom\Z"
@@ -58,13 +54,13 @@ _CLAUSE: Final = re.compile(
 _STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])"
-    r"|(?:we|i|you) need to|want|must|if|maybe|perhaps|try|(?:next|first) (?:we|i|step|find)|not|never|cannot|can't"
-    r"|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least|most"
+    r"|(?:we|i|you) need to|want|must|if|maybe|perhaps|try|(?:next|first) (?:we|i|step|find|need)|not|never|cannot"
+    r"|can't|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least|most"
     r"|(?:more|less|fewer|greater|smaller|larger) than(?= \W?\d)|(?<=\w )between(?= \W?\d)"
     r"|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example"
     r"|we (?:start|begin)|another (?:reading|sense|interpretation)|in another)\b"
     r"|\?|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
-    r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设|如果|若"
+    r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设"
     r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact)\b",
     re.IGNORECASE,
 )

@@ -28,17 +28,16 @@ _NOTES: Final = re.compile(  # under a heading of their own
     r"|verif\w+|comprobación|v[eé]rification|probe|проверка|prüfung|验证|检验|explanation|key (?:points?|ideas?)"
     r"|remarks?|breakdown|takeaways?|sources?|references?|tips?|notes?(?=:)|fun fact)(?:\*\*|:"
     rf"|[^\n]{{0,40}}\n){_NO_CLAIM}*\Z|(?<=[.$]) {{1,3}}(?:check|verif\w+): (?:(?!\n){_NO_CLAIM})*\Z"
+    r"|, which (?:we|you|i) can (?:verify|check|confirm)\b[^\n]{0,150}\Z"
     r"|(?<=\$\$|\\\]),?\s{0,3}(?:and|with)(?: a)? remainder [^\n]{1,30}\Z"
     r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|(?:in|by) (?:comparison|contrast),"
     r"|here(?:'s| is) a (?:quick )?(?:sanity )?check"
     r"|let's (?:quickly )?(?:verify|check)|if [^\n.]{1,120}(?:would|n't|'d) (?:have|be|get)\b"
-    r"|(?:this|it) holds (?:for|when|where)|(?:we|you) can (?:check|verify) that )(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z"
+    r"|(?:this|it) (?:holds (?:for|when|where)|matches|agrees|confirms)"
+    r"|(?:we|you) can (?:check|verify) that )(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z"
     r"|(?<=[.$!])\s{1,3}(?:this|that|it)(?: is|'s| equals)? (?:(?:also |equivalent to |equal to |the same as ){0,2}"
     r"(?:about|approximately|roughly|around)|equivalent to|the same as) "
-    r"(?![^\n]{0,80}\b(?:per|each|every|total|all|an? (?:day|week|month|year))\b)(?:[^\n.!?]|\.(?=\d)){1,80}[.!]?\Z"
-    r"|(?<=[.$!])\s{1,3}note that [^\n.]{1,80}(?:n't|\bnot|extraneous|rejected)\b[^\n.]{0,60}[.!]?\Z"
-    r"|(?<=[.$!])\s{1,3}[^\n.!?]{1,80}, which (?:agrees|matches|checks out|is consistent"
-    r"|confirms)\b[^\n.!?]{0,80}[.!]?\Z",
+    r"(?![^\n]{0,80}\b(?:per|each|every|total|all|an? (?:day|week|month|year))\b)(?:[^\n.!?]|\.(?=\d)){1,80}[.!]?\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _DENIED: Final = re.compile(r", (?:and )?not \*\*[^*\n]{1,80}\*\*(?=[.!]?\Z)")

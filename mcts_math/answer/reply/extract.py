@@ -27,9 +27,7 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"|^(?:[Cc]hoice|[Oo]ption):? \(?([A-Z])\)?(?=\W{0,2}\Z|,)"
     r"|\A([A-Z]), (?:since|because|as)\b|选项 ?([A-Z]) ?是?正确"
     r"|([A-Z]) ?选项是?正确"
-    r"|\b(?:leaves|is|be) (?:option |choice |answer )?\(?([A-E])\)?(?=\.?\s*\Z|, not\b)"
-    r"|(?<![\w.$-])(-?[\d.,/]{1,30}|\$[^$\n]{1,80}\$|\([A-Z]\)) (?:is the|as (?:the|my|our))"
-    r" (?:final |correct |best )?answer\b"
+    r"|\b(?:leaves|is|(?<!not )(?<!n't )be) (?:option |choice |answer )?\(?([A-E])\)?(?=\.?\s*\Z|, not\b)"
     r"|\b(?:is|be|match(?:es)?|corresponds? to) (?:option|choice|answer) \(?([A-Z])\b\)?(?=\.?\s*\Z"
     r"|\) [^.\n]{1,60}\.?\s*\Z)"
     r"|\b(?:only|left with|I think it(?:'s| is)) (?:option |choice )?\(?([A-Z])\b\)?(?=[.,]|\s*\Z| (?:satisfies"
@@ -37,7 +35,6 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"|\b(?:statements?|options?|choices?)(?: that are (?:true"
     r"|correct))? are ((?:[A-E], ){0,4}[A-E],? and [A-E])(?=\.?\s*\Z)"
     r"|\b[Aa]nswer:? \(([A-Z])\)\.?(?=\s*\Z)|\A\s{0,9}\(?([A-Z])\)? {0,3}\n\s{0,3}\n(?=[A-Z][a-z])"
-    r"|\b(?:[Oo]ption|[Cc]hoice) \(?([A-Z])\)? is the (?:best|correct|right)\b"
     r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b"
     r"|\A\s*\(?([A-Z])[.)](?: (?:(?!\([A-Z]\))[^\n]){1,100})?(?=\n\s*\n|\s*\Z)(?!.*(?:^|\. )\(?[A-Z][.)])",
     re.MULTILINE | re.DOTALL,
@@ -80,7 +77,9 @@ _END_OF_TEXT: Final = re.compile(
 _BARE: Final = re.compile(
     r"(?=.*[A-Za-z\d])(?:[^\w\n#\\]|\\(?![a-zA-Z])|[_\dπ²³¹⁰⁴-⁹₀-₉]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
 )
-_WORKED: Final = re.compile(r"[^A-Za-z]+=|.*=.*(?:→|⇒|\\\\implies|\\\\Rightarrow)")  # numbers, or step by step
+_WORKED: Final = re.compile(  # numbers alone, or step by step
+    r"[^A-Za-z=]+=|[^=]*=(?:[^→⇒\\]|\\(?!implies|Rightarrow))*(?:→|⇒|\\implies|\\Rightarrow)"
+)
 _VALUES: Final = re.compile(rf"(?=.* (?:or|and) ){SEVERAL}\.?")
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
 _SENTENCE: Final = re.compile(r"(?:[^\W\d][^\W\d'’]{0,20} ){2}")
