@@ -133,7 +133,7 @@ def test_the_documented_array_of_jobs_makes_the_whole(repo: Path, tmp_path: Path
     assert merge_files(shards, tmp_path / "all.jsonl") == 10
     run_scripted(tmp_path / "math.jsonl", tmp_path / "alone.jsonl")
     assert trees(tmp_path / "all.jsonl") == trees(tmp_path / "alone.jsonl")
-    assert run_scripted(tmp_path / "math.jsonl", tmp_path / "all.jsonl", resume=True).questions == 0
+    assert run_scripted(tmp_path / "math.jsonl", tmp_path / "all.jsonl", resume=True).new == 0
 
 
 def trees(results: Path) -> dict[str, Any]:
