@@ -80,8 +80,10 @@ def read_features(checkpoint: Checkpoint, config: TrainConfig, tell: Callable[[s
 def fit_head(features: Features, seed: int = 0) -> Fit:
     """The head that fits best, with the ridge that does best on questions left out. Raises RecordError for too few."""
     names = sorted(set(features.questions))
-    if len(names) < _FOLDS or len({bool(q > 0) for q in features.targets.tolist()}) < 2:
-        raise RecordError(f"a head needs right and wrong steps of at least {_FOLDS} questions, not of {len(names)}.")
+    right = int((features.targets > 0).sum())
+    if len(names) < _FOLDS or right in (0, len(features.targets)):
+        told = f"not {right} right and {len(features.targets) - right} wrong ones of {len(names)}"
+        raise RecordError(f"a head needs right and wrong steps (Q > 0 or not) of at least {_FOLDS} questions, {told}.")
     fold_of = dict(zip(names, np.random.default_rng(seed).permutation(len(names)) % _FOLDS, strict=True))
     folds = torch.tensor([int(fold_of[name]) for name in features.questions])
     hidden, chances = features.hidden.double(), (features.targets.double() + 1) / 2

@@ -130,8 +130,9 @@ class Rounds:
     def _train(self, number: int, examples: str) -> str:
         config, start = self.plan.training(number), self.plan.start(number)
         earlier = [finished(self.plan.round(n), "examples") for n in self.plan.earlier_examples(number)]
+        given = config.model_dump(exclude_defaults=True)  # else keys that come and go with versions would count
         facts = {
-            "config": {k: v for k, v in config.model_dump().items() if k == "output_dir" or k not in NEUTRAL_KEYS},
+            "config": {k: v for k, v in given.items() if k == "output_dir" or k not in NEUTRAL_KEYS},
             "examples": [*earlier, examples],
             "start": finished(self.plan.round(start), "base" if start == 0 else "train"),
         }

@@ -64,9 +64,9 @@ def test_noise_gets_the_chance_of_all() -> None:
 
 def test_too_little_to_learn_from_is_said() -> None:
     features = drawn(1.0)
-    with pytest.raises(RecordError, match="at least 5 questions, not of 1"):
+    with pytest.raises(RecordError, match=r"at least 5 questions, not .* of 1"):
         fit_head(Features(features.hidden, features.targets, ["q"] * 600))
-    with pytest.raises(RecordError, match="right and wrong"):
+    with pytest.raises(RecordError, match="not 600 right and 0 wrong ones"):
         fit_head(Features(features.hidden, torch.ones(600), features.questions))
 
 

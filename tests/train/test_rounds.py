@@ -659,6 +659,17 @@ def test_rounds_drop_nothing_that_other_settings_made(
     assert not played
 
 
+def test_a_training_is_known_by_what_its_config_changes(
+    settings: Callable[..., RoundsConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys at their defaults, which come and go with versions, made finished trainings look like others."""
+    monkeypatch.setattr(Rounds, "_stage", lambda self, number, name, facts, *_: facts["config"])
+    known: Any = Rounds(settings())._train(1, "examples")
+    assert "output_dir" in known
+    assert known["epochs"] == 1
+    assert not {"attn", "dtype", "lora"} & known.keys()
+
+
 def test_rows_and_contrasts_can_be_added_to_finished_rounds(
     settings: Callable[..., RoundsConfig], played: list[str]
 ) -> None:
