@@ -138,7 +138,7 @@ def _records(source: Source) -> Iterator[tuple[str, Any]]:
 
 def _from_file(path: Path) -> Iterator[tuple[str, Any]]:
     """(where, record) of a file; what a record holds is not looked at."""
-    suffix = Path(path.name.removesuffix(".gz")).suffix
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     if suffix not in (".json", ".jsonl", ".csv"):
         raise TaskError(f"{path}: a question file's name must end in .json, .jsonl or .csv, or one of these and .gz.")
     text = read_text(path, "Give a file of questions, in UTF-8.", TaskError)
