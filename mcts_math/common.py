@@ -32,7 +32,7 @@ class Common(Settings):
     # What to run.
     mode: str = Field("mcts", description="the method; see the table of methods")
     model_dir: Annotated[str, BeforeValidator(_published_null)] = Field(
-        "", description="checkpoint folder: config.json, weights, tokenizer and the value head"
+        "", description="the model: a checkpoint folder (with or without a value head), or a name on the hub"
     )
     seed: Integer | None = Field(None, description="seed of the run; absent counts as 0", ge=0, lt=2**63)
     # Prompt.

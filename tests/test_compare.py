@@ -16,6 +16,7 @@ import pytest
 from test_trials import line
 
 from mcts_math.errors import ConfigError, MctsMathError
+from mcts_math.evaluate import plots
 from mcts_math.evaluate.budgets import Curve, scores_within
 from mcts_math.evaluate.experiments import ExperimentConfig, MethodConfig, check_contrasts, runs_of
 from mcts_math.evaluate.plots import draw_budgets
@@ -184,6 +185,16 @@ def test_a_plot_of_methods_of_one_kind_has_no_empty_row(tmp_path: Path, oracle: 
         draw_budgets({"trials": curves}, tmp_path / "p.png")
         heights.append(struct.unpack(">I", (tmp_path / "p.png").read_bytes()[20:24])[0])
     assert 2 * heights[0] == pytest.approx(heights[1], rel=0.05)
+
+
+def test_both_rows_of_a_plot_have_one_scale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the methods of one row make one attempt, 1 stands where it stands in the other row."""
+    limits = []
+    monkeypatch.setattr(plots, "save", lambda _, figure, path: limits.extend(p.get_xlim() for p in figure.axes))
+    one = {1.0: (0.1, 0.0, 0.2)}
+    curves = [Curve("a", "", False, one), Curve("b", ": any", True, one | {8.0: (0.2, 0.1, 0.3)})]
+    draw_budgets({"trials": curves}, tmp_path / "p.png")
+    assert limits == [limits[0]] * 2
 
 
 def test_greedy_comes_first_and_the_others_get_what_it_fails(

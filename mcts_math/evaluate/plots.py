@@ -34,10 +34,9 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
     """A row of panels for methods that read verdicts above one for the others, as there are any; a column an axis."""
     plt = pyplot()
     kinds = sorted({curve.oracle for found in curves.values() for curve in found}, reverse=True)
-    size = (4.6 * len(curves), 3.8 * len(kinds))
-    figure, panels = plt.subplots(
-        len(kinds), len(curves), figsize=size, sharey="row", layout="constrained", squeeze=False
-    )
+    shape = (len(kinds), len(curves))
+    size = (4.6 * shape[1], 3.8 * shape[0])
+    figure, panels = plt.subplots(*shape, figsize=size, sharex="col", sharey="row", layout="constrained", squeeze=False)
     names = list(dict.fromkeys(curve.method for found in curves.values() for curve in found))
     for row, oracle in zip(panels, kinds, strict=True):
         for panel, (axis, found) in zip(row, curves.items(), strict=True):
@@ -46,6 +45,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
                     _draw_curve(panel, curve, colour(names.index(curve.method)))
             budgets = sorted({budget for curve in found for budget in curve.points}) if axis == "trials" else ()
             _log_axis(panel, f"{LABELS[axis]} per question, at most", budgets)
+            panel.tick_params(labelbottom=True)
         row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
         row[0].set_ylabel("questions solved, %")
         label_ends(row[-1])
