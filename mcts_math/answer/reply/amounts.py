@@ -39,7 +39,7 @@ ONE: Final = re.compile(rf"(?<![A-Za-z0-9_.=+*/^×·÷<>≤≥≠±-])(?<![<>≤
 SEVERAL: Final = rf"{VALUE}(?:(?:(?: [a-z]{{1,12}})?(?:, and|,| and)| or) {VALUE}){{0,9}}(?:, or {VALUE})?"
 _UNIT: Final = re.compile(
     r" ?(?!(?:in|a|as|at|am|pm)\b)((?:(?:square|sq\.?|cubic) )?[^\W\d]{1,20}[²³]?"
-    r"(?:(?: ?/ ?| per )[^\W\d]{1,20}[²³]?)?)(?![\w'’-])"
+    r"(?:(?: ?/ ?| per )[^\W\d]{1,20}[²³]?)?)(?![\w'’&-])"
 )
 _HAS_UNIT: Final = re.compile(r"\A\W{0,3}[$€£¥₹₩₽]|[%°A-Za-z]\$?\Z")
 
@@ -69,6 +69,8 @@ _NUMBER: Final = re.compile(
 )
 _ARROW: Final = re.compile(r"\\(?:(?:Longr|R)ightarrow|implies)(?![a-z])|⇒")
 _SHORT_ARROW: Final = re.compile(r"\\(?:longr|r)ightarrow(?![a-z])|→")
+_ROUNDED: Final = re.compile(r"\\approx(?![a-z])|≈")
+_COMPARED: Final = re.compile(r"(?:[<>]|(?<![\d)])!)\Z")  # no equation; 3!=6 is one
 _EQUAL: Final = r"[a-zA-Z](?:_\{?\w\}?)? ?=[^=,]+"
 _EQUATIONS: Final = re.compile(rf"{_EQUAL}(?:,(?:\s|\\[,;: ]|\\q?quad)*{_EQUAL})+")  # x = 1, y = 2
 _LINEAR: Final = re.compile(r"-?\d{1,4}[a-z] ?[-+] ?\d{0,4}[a-z]|-?[a-z] ?[-+] ?\d{1,4}[a-z]")  # 2x + 3y, of a line
@@ -103,13 +105,15 @@ def right_side(formula: str, context: str) -> str:
         formula = after
     if _EQUATIONS.fullmatch(formula.strip()) is not None:
         return formula.strip()
+    if len(rounded := _ROUNDED.split(formula)) > 2:
+        return rounded[-1].strip()
     first, *residues = _CONGRUENT.split(formula)
     if residues and _NUMBERS.fullmatch(first) is not None:  # 2^{10} = 1024 \equiv 4 \pmod 10
         return _MODULO.split(residues[-1])[0].strip()
     ends, depth = [], 0
     for place, char in enumerate(formula):
         depth += (char in "([{") - (char in ")]}")
-        if char == "=" and not depth and formula[place - 1 : place] not in ("<", ">", "!"):
+        if char == "=" and not depth and _COMPARED.search(formula, max(place - 2, 0), place) is None:
             ends.append(place)
     left, right = (formula[: ends[-1]], formula[ends[-1] + 1 :]) if ends else ("", formula)
     named = len(ends) != 1 or _NAME.fullmatch(left) is not None

@@ -57,15 +57,16 @@ UNSETTLED: Final = re.compile(  # no claim, or one on a condition
     r"|(?:we|i|you) need to|want|must|if|maybe|perhaps|try|(?:next|first) (?:we|i|step|find|need)|not|never|cannot"
     r"|can't|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least|most"
     r"|(?:more|less|fewer|greater|smaller|larger) than(?= \W?\d)|(?<=\w )between(?= \W?\d)"
-    r"|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example"
-    r"|we (?:start|begin)|another (?:reading|sense|interpretation)|in another)\b"
+    r"|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example|otherwise"
+    r"|(?:is|are) (?:true|false)|naive|guess|we (?:start|begin)|another (?:reading|sense|interpretation)|in another)\b"
     r"|\?|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
     r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设"
-    r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact)\b",
+    r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact|see|one of the)\b",
     re.IGNORECASE,
 )
 _UNREAL: Final = re.compile(
-    r"\b(?:[Cc]ould|[Cc]ouldn't|unable|[Mm]ight|may|contradiction|impossible)\b(?! be left)"
+    r"\b(?:[Cc]ould|[Cc]ouldn't|unable|[Mm]ight|may|contradiction|impossible|would(?:n't| not| (?:be (?:too|wrong)"
+    r"|think|expect|guess|need to|start)))\b(?! be left)"
     r"|\A(?:we )?(?:add|subtract|multiply|divide|plug|substitute|compute|solve|take|square)\b"
     r"(?!.*(?:=|\b(?:get|gives?|giving|obtain|is|yields?)\b))"
 )
@@ -76,9 +77,10 @@ _LIMITED: Final = re.compile(
     rf"(?: (?:more|less|fewer|greater|smaller|larger) than)? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
-    rf"(?<![\d^]){VALUE} (?:is|are|was|has|have|divides?|holds?|must|can(?:not|'t)?|does(?:n't)?|lies?|\w+verges)\b"
-    rf"(?! the (?:only|number|value|smallest|largest|least|greatest|one|answer))"
-    rf"|{VALUE}(?: \w+){{1,4}} is [A-Z]"
+    rf"(?<![\d^]){VALUE} (?:is|are|was|has|have|divides?|holds?|must|would|can(?:not|'t)?|does(?:n't)?|lies?"
+    rf"|\w+verges)\b(?! the (?:only|number|value|smallest|largest|least|greatest|one|answer))"
+    rf"|{VALUE}(?: \w+){{1,4}} is [A-Z]|{VALUE} (?:methods|approaches|unknowns|variables|equations|conditions)\b"
+    rf"|\A(?:[Aa]s of|[Ii]n|[Aa]fter|[Ff]or|[Oo]ver|[Dd]uring|[Tt]he|[Tt]hese|[Tt]hose) {VALUE}(?: \S+){{3}}"
 )
 _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
 _ENDS: Final = re.compile(
@@ -150,12 +152,12 @@ _MAIN: Final = re.compile(
     r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its|[A-Z][a-z]+(?= [a-z]))\b[^,]*\Z"
 )
 _DURING: Final = re.compile(  # when, for how many or to what end it holds, which is no answer beside another value
-    r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|during|over|within|for|every|each|per)(?: [a-z]{1,9}){0,2}"
+    r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|[Dd]uring|[Oo]ver|within|[Ff]or|every|each|per)(?: [a-z]{1,9}){0,2}"
     r" \d{1,4}[ -](?:second|minute|hour|day|week|month|year)s?\b(?: work)?"
     r"|,? for (?:the |all |these |those )?\$?\d{1,4}\b(?![.,]\d)| in \d{1,4} of\b"
     r"| \d{1,4} years (?:from now|later|ago)\b"
     r"|,? at (?:a rate of )?\$?\d[\d.]{0,9} [a-z]{1,20} (?:an?|per|each|every) [a-z]{1,20}"
-    r"|(?<=[a-z]) to (?!be\b)[a-z]{2,12} [^,=]*\Z"
+    r"|(?<=[a-z]) to (?!(?:be|the|an?)\b|(?:make|get|give|obtain|reach) \W?[\d.,]+\Z)[a-z]{2,12} [^,=]*\Z"
 )
 _COUNTED: Final = re.compile(  # of what a list follows
     r"\b(?:there (?:is|are)|has|have) (?:exactly |only )?\$?(\d{1,9})\$? [a-z][^:,]{2,80}"
@@ -167,14 +169,15 @@ _FORMULAS: Final = re.compile(
     r"(?: [a-z]{1,20}){0,4}\Z"
 )
 _LEFT_TERM: Final = re.compile(
-    r"[a-z²³] ?[-+−] \Z|\w\(\Z|\b(?:at|on)(?: the)? \Z"
-)  # 2xy − 3x², n(n−3)/2: only a part is read as a value
-_RIGHT_TERM: Final = re.compile(r" [-+−] \d{0,9}[a-z]")
+    r"[a-z²³] ?[-+−] \Z|\w\(\Z|\b(?:(?:at|on)(?: the)?|at level|(?:half|twice)(?: of)?"
+    r"|(?i:theorem|lemma|corollary|equation|part|case|step|figure)) \(?\Z"
+)  # 2xy − 3x², n(n−3)/2: only a part is read as a value; nor is what numbers a part of the text one
+_RIGHT_TERM: Final = re.compile(r" (?:[-+−] \d{0,9}[a-z]|raised to\b)")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
 _ITALIC: Final = re.compile(r"([*_])(?=[^\s*_])((?:(?!\1).)*)\1")
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
 _NO_SENTENCE: Final = re.compile(  # cut where a formula begins, or within a clause; an item of a list
-    r"[a-z,:] \$\Z|\b(?:us|the|an?|is|are|of|to|and|by)\Z|\A\W{0,3}[-*•] [^.]*\Z|\A[a-z] = \S+\Z"
+    r"[a-z,:] \$\Z|\b(?:us|the|an?|is|are|of|to|and|by)\Z|[-+×/=(:]\Z|\A\W{0,3}[-*•] [^.]*\Z|\A[a-z] = \S+\Z"
 )
 
 

@@ -82,7 +82,7 @@ _LINE: Final = re.compile(  # of working, which is no sentence
 )
 _GOES_ON: Final = re.compile(r"\A\s*(?:=|\\therefore(?![a-z]))")
 _SENTENCES: Final = re.compile(
-    r"(?<=[.?])(?<!e\.g\.)\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?<=\.\$)\s+(?=[A-Z])|(?:(?<=\$\$)"
+    r"(?<=[.?])(?<!e\.g\.)\s+(?=\S)|(?<=[a-z]!)\s+(?=\S)|\n|(?<=。)(?=.)|(?:(?<=\.\$)|(?<=\.\)))\s+(?=[A-Z])|(?:(?<=\$\$)"
     r"|(?<=\\\]))\s*(?=[A-Z])"
 )
 
