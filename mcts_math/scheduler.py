@@ -61,9 +61,13 @@ class _Job:
     @property
     def used_up(self) -> str:
         """The limit that its cost has reached; "" where it has reached none."""
-        if 0 < self.limits.question_tokens <= self.cost.tokens:
-            return "max_question_tokens"
-        return "max_question_samples" if 0 < self.limits.question_samples <= self.cost.samples else ""
+        limits, cost = self.limits, self.cost
+        bounds = (
+            ("max_total_time", limits.question_s, cost.seconds),  # the watchdog can't see a policy that never waits
+            ("max_question_tokens", limits.question_tokens, cost.tokens),
+            ("max_question_samples", limits.question_samples, cost.samples),
+        )
+        return next((name for name, most, used in bounds if 0 < most <= used), "")
 
     def read_meter(self) -> Spent:
         last, self.metered = self.metered, Spent(**{name: getattr(self.cost, name) for name in _METERED})

@@ -307,6 +307,22 @@ def test_max_total_time_ends_a_question_with_what_it_has() -> None:
     assert 0.3 < solved.cost.seconds < 2
 
 
+@pytest.mark.parametrize("mode", ["mcts", "best_of_n"])
+def test_max_total_time_holds_for_a_policy_that_never_waits(mode: str) -> None:
+    """It blocks the event loop, as an object around a synchronous client does: no watchdog looks meanwhile."""
+
+    class Blocking(RandomPolicy):
+        async def generate(self, request: Generate) -> Generation:
+            time.sleep(0.05)
+            return scripted(*[code("x")] * request.num_samples)
+
+    own = {"iterations": 30} if mode == "mcts" else {"trials": 30}
+    config = {"mode": mode, "prompt_wrap": "react_sft", "max_depth": 9, "max_total_time": 0.1, **own}
+    (solved,) = run(config, questions(1), Blocking(1), verifier=EqualVerifier())
+    assert (solved.tree.stopped, solved.error) == ("max_total_time", "")
+    assert solved.cost.samples <= 2  # after so many its time is used up
+
+
 def test_max_total_time_holds_after_a_prompt_that_does_not_fit() -> None:
     class Narrow(Endless):
         async def generate(self, request: Generate) -> Generation:
