@@ -136,7 +136,7 @@ def _columns(paths: Sequence[str]) -> list[str]:
 
 
 def _warnings(reports: Sequence[Report]) -> list[str]:
-    lines, first = [""], reports[0]
+    lines, first = [], reports[0]
     for report in reports:
         if told := other_questions(first.correct_by_id, first.path, report.correct_by_id, report.path):
             lines.append(f"{told}: their figures can't be compared")
@@ -146,4 +146,4 @@ def _warnings(reports: Sequence[Report]) -> list[str]:
             "without a known answer": report.questions - report.top1.total,
         }
         lines += [f"{report.path}: questions {what}: {count}" for what, count in counts.items() if count]
-    return lines[len(lines) == 1 :]
+    return ["", *lines] if lines else []

@@ -256,10 +256,13 @@ def test_what_no_further_try_mends_ends_the_run_at_once(server: FakeServer, stat
     assert len(server.asked) == 1
 
 
-def test_a_prompt_beyond_the_context_is_too_long(server: FakeServer) -> None:
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_prompt_beyond_the_context_is_too_long(server: FakeServer, status: int) -> None:
+    """At the first try, whatever its number: not after a minute of more."""
     message = "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens"
-    server.answer = lambda path, body: (400, {"error": {"message": message}})
+    server.answer = lambda path, body: (status, {"error": {"message": message}})
     assert ask(server, Generate("x", 2, WARM, 0))[0].too_long
+    assert server.asked[0] not in server.asked[1:]
 
 
 REFUSALS = [

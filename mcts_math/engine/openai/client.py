@@ -197,6 +197,8 @@ class Client:
         status, message = _status(response, reply), _message(response, reply)
         if status == 429 and _NO_MONEY in response.text:
             raise EngineError(f"{self.base_url} has no more to give to this API key: {message}")
+        if (refusal := ServerRefusedError(status, message)).is_for_want_of_room:  # some say so by a 500
+            raise refusal
         # Failures that may pass have other numbers behind a gateway (Cloudflare's 52x).
         if status in _AGAIN or (status >= 500 and status not in _NEVER):
             raise _TryAgainError(status, message, _seconds(response.headers.get("Retry-After")))
@@ -206,7 +208,7 @@ class Client:
                 f"{self.arguments.api_key_env}, or name another one with api_key_env in {self.key}"
             )
         if status >= 400:
-            raise ServerRefusedError(status, message)
+            raise refusal
         if status >= 300:
             raise RefusedError(f"{response.url} has moved to {response.headers.get('Location')}; set base_url to that")
         if reply is _NO_JSON and response.text.startswith("{"):
