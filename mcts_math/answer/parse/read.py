@@ -15,7 +15,7 @@ from mcts_math.answer.parse.tokenise import tokenise
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.normalise import MAX_LENGTH, normalise
 from mcts_math.answer.text.phrases import Sentence, labelled, listed, notation, sentence
-from mcts_math.answer.text.remarks import conditioned, replied
+from mcts_math.answer.text.remarks import conditioned, replied, without_remarks
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import MARKS, meanings
@@ -104,7 +104,7 @@ def _read(text: str) -> Reading:
     if clean == "E":  # a choice, hardly the constant that Python prints so
         return Reading(clean, Text(clean, choice=True))
     words = " ".join(_UNTEXT.sub(r" \1 ", clean).split())
-    short, beside = replied(notation(conditioned(words)))
+    short, beside = replied(notation(conditioned(without_remarks(words))))
     if short != words:
         clean = words = short
     try:

@@ -73,6 +73,8 @@ _LENGTHS: Final = re.compile(r"(?<![A-Za-z\\{])([A-Z]{2})(?![A-Za-z])")
 _TIMES: Final = re.compile(
     r"(?<![A-Za-z\\{])[A-Z]{2} ?(?:\\cdot|\\times|\*) ?[A-Z]{2}(?![A-Za-z])"
 )  # of lengths AB and CD
+_LOOSE: Final = re.compile(r"(?<=[{^_]) | (?=[}^_])|(?<=[a-zA-Z}]) (?=\{)")
+_BARE_FONT: Final = re.compile(r"\\(math(?:bb|rm|bf|cal)|boldsymbol|bm|text|vec)(?: |(?=\d)) ?([A-Za-z\d])(?![A-Za-z])")
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
@@ -108,7 +110,7 @@ def normalise(text: str) -> str:
     text = _ordered(text.replace("\\!", ""))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = balanced(_collapse(_SPACING.sub(" ", text)))
-    return _trim(_collapse(rewrite(_LEAD.sub("", text))))
+    return _trim(_collapse(rewrite(_tight(_LEAD.sub("", text)))))
 
 
 def without_entities(text: str) -> str:
@@ -146,6 +148,11 @@ def without_colour(text: str) -> str:
 def _collapse(text: str) -> str:
     """`text` with single spaces: what follows may look for several optional spaces in a row."""
     return " ".join(text.split())
+
+
+def _tight(text: str) -> str:
+    """`text` without spaces that say nothing, at braces and around what is raised or lowered; fonts with braces."""
+    return _LOOSE.sub("", _BARE_FONT.sub(r"\\\1{\2}", text) if "\\" in text else text) if " " in text else text
 
 
 def _unwrap(text: str) -> str:

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import permutations
 from typing import Final
 
-from mcts_math.answer.text.remarks import NEARLY, REMARK
 from mcts_math.answer.text.unit_habits import MEASURES
-from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import CIRCULAR, FUNCTIONS, GREEK, meanings
 
 _NAMES: Final = {
@@ -61,9 +58,8 @@ def _solved(text: str) -> str:
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
 
-_D: Final = r"(?:\\(?:mathrm|text) ?\{? ?)?d ?\}?"
-_POWER: Final = r" ?(?:\^ ?\{?(\d)\}?)?"
-_LETTER: Final = r"[A-Za-z](?:_\{?\d\}?)?"
+_D: Final = r"(?:\\(?:mathrm|text)\{)?d\}?"
+_POWER: Final = r" ?(?:\^\{?(\d)\}?)?"
 _NOT: Final = re.compile(
     r"(?:^|(?<=[( &|∧∨]))[~!] ?(?=[p-s](?![A-Za-z])|\([^()]{0,40}(?:\\lor|\\land|\\vee|\\wedge|[&|∧∨]))"
 )
@@ -71,17 +67,17 @@ _DISTRIBUTED: Final = re.compile(
     r"^[A-Z] ?(?:\\sim ?(?=\\?[A-Za-z])|~ ?(?=[A-Z]\w{0,15} ?\())(?:([A-Z]\w{0,15})(?= ?\())?"
 )
 _MEASURE: Final = re.compile(r"(?<![a-zA-Z\\])m ?\\angle(?![a-z])")
+_SET_NAME: Final = re.compile(r"(\\mathbb\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
 _FOREIGN: Final = meanings(
     "tan: tg; cot: ctg cotg; sin: sen; csc: cosec; arctan: arctg; arccot: arcctg; arcsin: arcsen; "
     "sinh: sh; cosh: ch; coth: cth; arsinh: arsh; arcosh: arch"
 )
+_FIELDS: Final = meanings(r"\Xi: grad; \Upsilon: div \cdot; \Upsilon_{1}: curl rot \times")  # names of the labels
 _BRACED: Final = r"(?:[^{}]|\{[^{}]{0,60}\}){1,80}?"
 _GREEK: Final = rf"\\(?:{'|'.join(sorted(GREEK - {'phi', 'psi'}))}) ?"
-_MOST_PERMUTED: Final = 4  # entries of a tuple
-_FIELDS: Final = meanings(r"\Xi: grad; \Upsilon: div \cdot; \Upsilon_{1}: curl rot \times")
 _ENTRIES: Final = r"[^()]{1,60}?,[^()]{1,60}"  # of a vector
 _ITEM: Final = r"[^,;()\[\]]*(?:\d,\d[^,;()\[\]]*)?"
-_SET_NAME: Final = re.compile(r"(\\mathbb ?\{?[RZQNC]\}?|\bReals) ?(?:\\ |- ?)\\?\{([^{}]*?)\\?\}")
+_CONDITION: Final = r"[a-z] ?\\in ?\\mathbb\{[ZN]\}(?: ?[\^_]?\{?[*+]\}?)?"
 
 
 def _dot(match: re.Match[str]) -> str:
@@ -122,122 +118,102 @@ def _form(match: re.Match[str]) -> str:
     return f"(-{name})" if swaps % 2 else f"({name})"
 
 
-def _permuted(match: re.Match[str]) -> str:
-    """A tuple and its permutations, or its rotations, as a list; as it was where these are too many."""
-    cyclic, entries = match[1] or match[4], (match[2] or match[3]).split(",")
-    if not 2 <= len(entries) <= _MOST_PERMUTED:
-        return match[0]
-    turns = [entries[place:] + entries[:place] for place in range(len(entries))]
-    found = dict.fromkeys(map(tuple, turns if cyclic else permutations(entry.strip() for entry in entries)))
-    return ", ".join(f"({','.join(items)})" for items in found)
+def _positive(match: re.Match[str]) -> str:
+    """`\\mathbb{R}_{\\ge 0}` as an interval, `\\mathbb{Z}^+` and `\\mathbb{N}^*` as the natural numbers."""
+    name, sign, number = match.groups("")
+    if name != "R":
+        return r"\mathbb{N}" if number == "+" or sign == ">" or (name == "N" and number == "*") else match[0]
+    if number == "+" or sign == ">":
+        return r"(0,\infty)"
+    return r"[0,\infty)" if sign else match[0]
 
 
+def _labelled(text: str) -> str:
+    """`text` with what it calls a function or a derivative, before its first equals sign, in one form."""
+    label, equals, value = text.partition("=")
+    for pattern, form in _LABELS if equals else ():
+        if (found := pattern.fullmatch(label.rstrip())) is not None:
+            return f"{found.expand(form) if isinstance(form, str) else form(found)} ={value}"
+    return text
+
+
+_LABELS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
+    (re.compile(pattern), form)
+    for pattern, form in (
+        (rf"\\frac\{{{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))?\}}\{{{_D} ?[a-z]{_POWER}\}}",
+         lambda m: m[2] + "'" * int(m[1] or 1)),
+        (r"(?:\\nabla ?(\\cdot|\\times)?|\\(?:operatorname|mathrm|text)\{(grad|div|curl|rot)\})"
+         r" ?(?:\\(?:mathbf|vec|boldsymbol)\{)?[A-Za-z]\}?(?: ?\([\w, ]{1,12}\))?",
+         lambda m: _FIELDS[m[1] or m[2] or "grad"]),
+        (r"([abcstuAST])\(([nkm])\)", r"\1_\2"),
+        (rf"[a-eg-wA-Z]\(([a-z]|{_GREEK})\)|{_GREEK}\(([a-jlo-z]|{_GREEK})\)", r"f(\1\2)"),
+        (rf"(?:[a-eg-w]|{_GREEK})\(([a-z], ?[a-z])\)", r"f(\1)"),
+        (r"\\(?:mathbf|vec)\{[a-eg-wA-Z]\} ?\(([a-z])\)", r"f(\1)"),
+        (r"P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\)", r"P(\1, \2)"),
+        (r"\\(?:operatorname|text|mathrm)\{(rank|nullity|trace|tr|deg|dim)\} ?[A-Z]", r"\\text{\1}"),
+        (r"\\(max|min|gcd|lcm|det|arg|lim|dim|ker|Pr)(?:_\{[^{}]{1,20}\})?(?: ?f\(x\))?", r"\\text{\1}"),
+    )
+)  # fmt: skip
 _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
     (needed, re.compile(pattern, re.DOTALL), replacement)
     for needed, pattern, replacement in (  # a rule applies to texts with what it needs, which is quick to see
-        ("=", r"^(?:\\nabla ?(\\cdot|\\times)?|\\(?:operatorname|mathrm|text) ?\{ ?(grad|div|curl|rot) ?\})"
-         r" ?(?:\\(?:mathbf|vec|boldsymbol) ?\{? ?)?[A-Za-z] ?\}?(?: ?\([\w, ]{1,12}\))? ?=",
-         lambda m: f"{_FIELDS[m[1] or m[2] or 'grad']} ="),  # a label
         (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
         ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
-        (" _", r"(\\[A-Za-z]+|(?<![A-Za-z\\])[A-Za-z]) _", r"\1_"),
-        ("10", r"(?<=\d)(?<!\b0) ?[xX] ?(?=10 ?(?:\^|\*\*))", r" \\times "),
-        ("o", r"(?<=\d) ?\^ ?(?:o(?![a-z])|\{ ?o ?\}|\{ ?\\(?:text|mathrm) ?\{ ?o ?\} ?\})", r"^\\circ "),
+        ("10", r"(?<=\d)(?<!\b0) ?[xX] ?(?=10(?:\^| ?\*\*))", r" \\times "),
+        ("o", r"(?<=\d)\^(?:o(?![a-z])|\{o\}|\{\\(?:text|mathrm)\{o\}\})", r"^\\circ "),
         # commands that lost their backslash, have other names, or say nothing
-        ("{", r"(?<![A-Za-z\\])(?:[dt]?(frac(?= ?\{))|(sqrt(?= ?(?:\[\d\] ?)?\{)))", r"\\\1\2"),
+        ("{", r"(?<![A-Za-z\\])(?:[dt]?(frac(?=\{))|(sqrt(?=(?:\[\d\])?\{)))", r"\\\1\2"),
         ("d", r"(?<![A-Za-z\\])(d[r-z])(?=d[r-z](?![a-z]))", r"\1 "),  # dx dy
-        ("root", r"(?<=\d) root (?=\d)", r"\\sqrt "),
-        ("\\", rf"\\(?:operatorname|mathrm|text) ?\{{ ?({'|'.join(_FOREIGN)}) ?\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
+        ("\\", rf"\\(?:operatorname|mathrm|text)\{{({'|'.join(_FOREIGN)})\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
          lambda m: rf"\{_FOREIGN[m[1] or m[2]]} "),
         ("\\", r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
-        ("_", r"(?<=\d)_ ?\{ ?\((\d{1,2})\) ?\}", r"_{\1}"),
-        ("\\", r"\\(?:mathrm|text) ?\{? ?([ACP])\b ?\}?(?:(?= ?[_^])|(?<=\+ \\text\{C\})$|(?<=\+\\text\{C\})$)", r"\1"),
-        ("\\", rf" ?\\(?:text|mbox|textrm|mathrm) ?\{{ ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)[ }}]*$", ""),
-        # of a formula; 5 (about 6) says two things
-        ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)(?=[ }}]*$)", r"\1"),
-        ("(", rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)(?=[ }}]*$)", ""),
-        ("(in", r" ?(?:\\text ?\{ ?)?\(in ([A-Za-z]{1,20})\) ?\}?$",
-         lambda m: rf"\text{{ {m[1]}}}" if m[1] in UNITS else m[0]),
-        ("constant", rf",? ?(?:\\text ?\{{ ?)?,? ?(?:where|with|for) ?\}}? ?{_LETTER}(?:(?:,| and) ?{_LETTER})*"
-         r" ?(?:\\text ?\{ ?)?(?:is|are|being)?(?: an?| any)?(?: arbitrary| real)* ?constants?(?: of \w+)? ?}?$", ""),
-        ("permutation", r"(?:\\text ?\{ ?)?(?:all )?(?:the |of )*(cyclic )?permutations of ?\}? ?\(([^()]{1,60})\)"
-         r"|\(([^()]{1,60})\),? ?(?:\\text ?\{ ?,? ?)?(?:(?:and|with|or|plus|together with|along with) )?"
-         r"(?:all )?(?:of )?(?:its |their |the )?(?:possible )?(cyclic )?permutations"
-         r"(?: thereof| of (?:it|them))?(?: ?\})?", _permuted),
+        ("_", r"(?<=\d)_\{\((\d{1,2})\)\}", r"_{\1}"),
+        ("\\", r"\\(?:mathrm|text)\{([ACP])\}(?=[_^])|(?:(?<=\+)|(?<=\+ ))\\text\{(C)\}$", r"\1\2"),
         ("choose", rf"\{{({_BRACED}) ?\\choose(?![a-z])({_BRACED})\}}", r"\\binom{\1}{\2}"),
         ("over", rf"\{{({_BRACED}) ?\\over(?![a-z])({_BRACED})\}}", r"\\frac{\1}{\2}"),
-        ("mL", r"(?<=\d)mL(?= ?\^ ?\{?2)", "m L"),  # a mass and a length
+        ("mL", r"(?<=\d)mL(?=\^\{?2)", "m L"),  # a mass and a length
         (r"\bmod", r"(?<=\\equiv)([^,;]{1,40}?)\\bmod(?![a-z])", r"\1\\pmod "),
-        ("P", r"^P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\) ?=",
-         r"P(\1, \2) ="),
-        ("^", r"(?<![A-Za-z\\])([yuvwfgh])\^\{ ?\(([1-7])\) ?\}(?! ?\()", lambda m: m[1] + "'" * int(m[2])),
-        ("/", r"(?<![A-Za-z\\])(d|\\partial)( ?(?:\^ ?\{?\d\}?)?) ?([A-Za-z]) ?/ ?\1 ?([a-z](?: ?\^ ?\{?\d\}?)?)"
-         r"(?![A-Za-z])", r"\\frac{\1\2 \3}{\1 \4}"),
-        # derivatives, functions and sequences as labels
-        (r"\frac", rf"^\\frac ?\{{ ?{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))? ?\}} ?\{{ ?{_D} ?[a-z]{_POWER} ?\}} ?=",
-         lambda m: f"{m[2]}{chr(39) * int(m[1] or 1)} ="),
-        ("[", r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
-         _fraction),
-        ("dot", r"\\(d{0,2})dot(?![a-z]) ?\{? ?([a-zA-Z]|\\[a-z]{2,8}) ?\}?",
-         lambda m: m[2] + chr(39) * (len(m[1]) + 1)),
+        # derivatives and differentials
+        ("^", r"(?<![A-Za-z\\])([yuvwfgh])\^\{\(([1-7])\)\}(?! ?\()", lambda m: m[1] + "'" * int(m[2])),
+        ("/", r"(?<![A-Za-z\\])(d|\\partial)((?:\^\{?\d\}?)?) ?([A-Za-z]) ?/ ?\1 ?([a-z](?:\^\{?\d\}?)?)(?![A-Za-z])",
+         r"\\frac{\1\2 \3}{\1 \4}"),
+        ("dot", r"\\(d{0,2})dot(?![a-z])(?: |\{)?([a-zA-Z]|\\[a-z]{2,8})\}?",
+         lambda m: m[2] + "'" * (len(m[1]) + 1)),
         (r"\wedge", r"(?<![A-Za-z\\])d ?[a-z](?: ?\\wedge ?d ?[a-z](?![A-Za-z])){1,4}", _form),
-        ("d", r"^(?!.*(?:\\int|\\frac ?\{ ?d|d ?[a-z]? ?/ ?d))(?=.*(?:(?<=[\w)}] )"
+        ("d", r"^(?!.*(?:\\int|\\frac\{d|d ?[a-z]? ?/ ?d))(?=.*(?:(?<=[\w)}] )"
          r"|(?<![A-Za-z\\])d ?[x-z](?![A-Za-z_^]).*(?<![A-Za-z\\]))" r"d ?[x-z](?![A-Za-z_^])).*$",
          lambda m: re.sub(r"(?<![A-Za-z\\])d ?([x-z])(?![A-Za-z_^])", r" d_{\1} ", m[0])),
-        ("underbrace", r"\\underbrace ?\{ ?(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9} ?\} ?_ ?\{ ?"
-         r"(?:\\text ?\{ ?)?(\w{1,9})(?: ?\\text ?\{[^{}]{0,40}\}|[^{}]{0,40}\}?) ?\}", r"(\1 \\cdot (10^{\2} - 1)/9)"),
-        (r"\partial", r"(?<![^ ,])\\frac ?\{ ?\\partial ?([a-zA-Z]) ?\} ?\{ ?\\partial ?([a-zA-Z]) ?\} ?=", r"\1_\2 ="),
-        ("(", r"^([abcstuAST])\(([nkm])\) ?=", r"\1_\2 ="),
-        ("(", rf"^(?:[a-eg-wA-Z]\(([a-z]|{_GREEK})|{_GREEK}\(([a-jlo-z]|{_GREEK}))\) ?=", r"f(\1\2) ="),
-        ("\\", r"^\\(?:operatorname|text|mathrm) ?\{ ?(rank|nullity|trace|tr|deg|dim) ?\} ?[A-Z] ?=",
-         r"\\text{\1} ="),
-        ("(", rf"^(?:[a-eg-w]|{_GREEK})\(([a-z], ?[a-z])\) ?=", r"f(\1) ="),
-        ("\\", r"^\\(max|min|gcd|lcm|det|arg|lim|dim|ker|Pr)(?:_ ?\{[^{}]{1,20}\})?(?: ?f\(x\))? ?=",
-         r"\\text{\1} ="),
-        ("\\", r"^\\(?:mathbf|vec) ?\{? ?[a-eg-wA-Z] ?\}? ?\(([a-z])\) ?=", r"f(\1) ="),
-        ("(", r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
-        ("const", r"\+ ?(?:\\text ?\{ ?)?(?:an? )?(?:arbitrary )?const(?:ant)?\.?(?: ?\})?$", "+ C"),
+        (r"\partial", r"(?<![^ ,])\\frac\{\\partial ?([a-zA-Z])\}\{\\partial ?([a-zA-Z])\} ?=", r"\1_\2 ="),
+        ("underbrace", r"\\underbrace\{(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9}\}_\{"
+         r"(?:\\text\{)?(\w{1,9})(?: ?\\text\{[^{}]{0,40}\}|[^{}]{0,40}\}?)\}", r"(\1 \\cdot (10^{\2} - 1)/9)"),
+        ("[", r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
+         _fraction),
+        # functions
         (r"\equiv", r"(?<![A-Za-z\\])([fghP](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         ("\\", r"^(?:[a-zA-Z] ?: ?([a-z]) ?\\to|(?:[a-zA-Z] ?: ?)?([a-z]) ?\\mapsto)(?![a-z])", r"f(\1\2) ="),
+        ("(", r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         # numbers of combinations and permutations
-        ("_", r"([ACP]_ ?\{?\d+\}? ?\^ ?\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
-        ("_", r"(?:\{ ?\})?[\^_] ?\{?(\w+)\}? ?([CP]) ?_ ?\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
-        ("_", r"(?<![A-Za-z\d)}])([ACP])_ ?(\{)?(\d+)(?(2)\}) ?\^ ?(\{)?(\d+)(?(4)\})",
+        ("_", r"([ACP]_\{?\d+\}?\^\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
+        ("_", r"(?:\{\})?[\^_]\{?(\w+)\}? ?([CP])_\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
+        ("_", r"(?<![A-Za-z\d)}])([ACP])_(\{)?(\d+)(?(2)\})\^(\{)?(\d+)(?(4)\})",
          lambda m: _combination(m[3], m[1], m[5]) if int(m[3]) >= int(m[5]) else m[0]),
-        ("_", r"(?<!\\)C_ ?(\{)?(\d?[nm])(?(1)\}) ?\^ ?(\{)?(\d|[nmkr])(?(3)\})(?!\w)", r"\\binom{\2}{\4}"),
+        ("_", r"(?<!\\)C_(\{)?(\d?[nm])(?(1)\})\^(\{)?(\d|[nmkr])(?(3)\})(?!\w)", r"\\binom{\2}{\4}"),
         ("", r"^(\d{1,4}) ?([CP]) ?(\d{1,4})$", lambda m: _combination(m[1], m[2], m[3])),
         # systems, sets and families
         ("", r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
-        ("ll", r"^(?:\\text ?\{ ?)?(?:[Ff]or )?[Aa]ll ?(?:real )?(?:numbers |values of )?\}? ?"
-         r"(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
-        (r"\in",
-         r",? ?\\text ?\{ ?,? ?(?:for|where|with) ?(?:all|any|every|some|each)? ?(?:real )?\} ?(?=[a-z] ?\\in)", ", "),
-        ("integer",
-         r",? ?(?:\\text ?\{ ?)?,? ?(?:(?:where|with|for) ?)?(?:\} ?)?(?<![A-Za-z\\])([b-z]) ?(?:\\text ?\{ ?)?,? ?"
-         r"(?:is )?(?:an |any )?integer(?: ?\})?$", r", \1 \\in \\mathbb{Z}"),
-        (r"\begin",
-         r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\} ?"
+        (r"\begin", r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\}"
          r"(?! ?\\\})\.?", r"\\begin{cases}\1\\end{cases}"),
         (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
-        (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?: ?[\^_]? ?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
-        ("N", r"\\mathbb ?\{? ?N ?\}? ?[\^_]? ?\{? ?[*+] ?\}?", r"\\mathbb{N}"),
-        (r"\in", r" ?(?:\\,|\\ )? ?\( ?([a-z] ?\\in ?\\mathbb ?\{?[ZN]\}?(?: ?[\^_] ?\{?[*+]\}?)?) ?\)$", r", \1"),
-        (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb ?\{?[ZN])))", r"\1:"),
-        ("{", r"^\\?\{ ?\(x, ?y(?:, ?z)?\) ?(?:\\mid|\||:) ?([^{}:|]*=[^{}:|]*)\\?\}$", r"\1"),  # points of a curve
-        (r"\mathbb", r"\\mathbb ?\{?R\}? ?_ ?\{? ?(?:\\geq?|\\geqslant) ?0 ?\}?", r"[0,\\infty)"),
-        (r"\mathbb", r"\\mathbb ?\{?[ZN]\}? ?(?:_ ?\{? ?(?:> ?0|\+) ?\}?|\^ ?\{?\+\}?)", r"\\mathbb{N}"),
-        (r"\mathbb", r"\\mathbb ?\{?Z\}? ?/ ?\(? ?(\w{1,4}) ?\\mathbb ?\{?Z\}? ?\)?", r"\\mathbb{Z}_{\1}"),
-        (r"\mathbb", r"\\mathbb ?\{?R\}? ?(?:_ ?\{? ?> ?0 ?\}?|[_^] ?\{?\+\}?)", r"(0,\\infty)"),
-        (  # a union of conditions, not of sets
-            "",
-            r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",
-            lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and "),
-        ),
-        (  # -0,5; 3: no rows of a matrix
-            ";",
-            rf"^[\[(]?{_ITEM}(?:;{_ITEM})+[\])]?$",
-            lambda m: m[0] if all("," in item for item in m[0].split(";")) else m[0].replace(",", "."),
-        ),
+        (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?:[\^_]?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
+        (r"\in", rf" ?(?:\\,|\\ )? ?\( ?({_CONDITION}) ?\)$", r", \1"),
+        (r"\mathbb", r"\\mathbb\{([RZN])\} ?[\^_]?\{?(\\geq?|\\geqslant|>)? ?([*+0])\}?", _positive),
+        (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb\{[ZN])))", r"\1:"),
+        ("{", r"^\\?\{\(x, ?y(?:, ?z)?\) ?(?:\\mid|\||:) ?([^{}:|]*=[^{}:|]*)\\?\}$", r"\1"),  # points of a curve
+        (r"\mathbb", r"\\mathbb\{Z\} ?/ ?\(?(\w{1,4}) ?\\mathbb\{Z\}\)?", r"\\mathbb{Z}_{\1}"),
+        ("", r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",  # a union of conditions, not of sets
+         lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and ")),
+        (";", rf"^[\[(]?{_ITEM}(?:;{_ITEM})+[\])]?$",  # -0,5; 3: no rows of a matrix
+         lambda m: m[0] if all("," in item for item in m[0].split(";")) else m[0].replace(",", ".")),
     )
 )  # fmt: skip
 _RULES: Final = _OWN + MEASURES
@@ -262,4 +238,4 @@ def rewrite(text: str) -> str:
     for needed, pattern, replacement in _RULES:
         if needed in text and pattern.search(text) is not None:  # looking is cheaper than rewriting
             text = pattern.sub(replacement, text)
-    return text
+    return _labelled(text)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import permutations
 from typing import Final
 
 from mcts_math.answer.text.runs import is_word
+from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.things import same_things
+from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import NUMBER_WORDS
 
 # how a remark begins that is no part of the answer, after its bracket; and what may be the value, rounded
@@ -103,6 +108,67 @@ def same_remark(left: str, right: str) -> bool:
     return len(left) > 1 < len(right) and same_things(left, right)
 
 
+_MOST_PERMUTED: Final = 4  # entries of a tuple
+
+
+def _permuted(match: re.Match[str]) -> str:
+    """A tuple and its permutations, or its rotations, as a list; as it was where these are too many."""
+    cyclic, entries = match[1] or match[4], (match[2] or match[3]).split(",")
+    if not 2 <= len(entries) <= _MOST_PERMUTED:
+        return match[0]
+    turns = [entries[place:] + entries[:place] for place in range(len(entries))]
+    found = dict.fromkeys(map(tuple, turns if cyclic else permutations(entry.strip() for entry in entries)))
+    return ", ".join(f"({','.join(items)})" for items in found)
+
+
+_PLAIN: Final = r"(-?\d{1,15}(?:\.\d{1,15}|/[1-9]\d{0,14})?)( ?\\?%|)"
+
+
+def _number_again(match: re.Match[str]) -> str:
+    """`7 (seven)`; `9 (apples)` is a number with its unit, `5(x-y)` a product."""
+    value = spelled_number(match[2])
+    if value is None:
+        counted = "-" not in match[2] and any(map(is_word, match[2].split()))
+        return f"{match[1]} {match[2]}" if counted else match[0]
+    return match[1] if match[1].replace(",", "") == str(value) else match[0]
+
+
+def _in_two_ways(match: re.Match[str]) -> str:
+    """`0.25 (25%)`; `2 (3)` is a product."""
+    first, second = (
+        Fraction(number) / (100 if percent else 1) for number, percent in (match.group(1, 2), match.group(3, 4))
+    )
+    return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
+
+
+_HABITS: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
+    (needed, re.compile(pattern, re.DOTALL), replacement)
+    for needed, pattern, replacement in (  # as in `notations`
+        ("(", rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)$", ""),
+        ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)$", r"\1"),  # 5 (about 6) says two things
+        ("(in ", r" ?\(in ([A-Za-z]{1,20})\)$", lambda m: f" {m[1]}" if m[1] in UNITS else m[0]),
+        (" (", rf"^{_PLAIN} \((?:or |= ?)?{_PLAIN}\)$", _in_two_ways),
+        ("(", r"^(-?[\d.,/]*\d) ?\(([a-z -]+)\)$", _number_again),
+        ("permutation", r"(?:all )?(?:the |of )*(cyclic )?permutations of \(([^()]{1,60})\)"
+         r"|\(([^()]{1,60})\),? (?:(?:and|with|or|plus|together with|along with) )?(?:all )?(?:of )?"
+         r"(?:its |their |the )?(?:possible )?(cyclic )?permutations(?: thereof| of (?:it|them))?", _permuted),
+        ("const", r"\+ ?(?:an? )?(?:arbitrary )?const(?:ant)?\.?$", "+ C"),
+        ("ll", r"^(?:[Ff]or )?[Aa]ll (?:real )?(?:numbers |values of )?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
+        (r"\in", r",? ?\b(?:for|where|with) (?:(?:all|any|every|some|each) )?(?:real )?(?=[a-z] ?\\in)", ", "),
+        ("integer", r",? ?\b(?:(?:where|with|for) )?([b-z]),? (?:is )?(?:an |any )?integer$",
+         r", \1 \\in \\mathbb{Z}"),
+    )
+)  # fmt: skip
+
+
+def without_remarks(words: str) -> str:
+    """`words` without a remark in brackets behind them, and with what they say of a tuple or a letter as a formula."""
+    for needed, pattern, replacement in _HABITS if len(words) <= _MAX_LENGTH else ():
+        if needed in words:
+            words = pattern.sub(replacement, words)
+    return words
+
+
 _CONDITIONAL: Final = re.compile(
     r"\b(?:if|for|when|where|with|provided|assuming|constants?|otherwise|elsewhere)\b|[\w})\]] \("
 )
@@ -113,7 +179,7 @@ _FREE: Final = (  # what is said of a constant that may be any number
     rf"{_LETTERS} (?:(?:is|are|being) )?(?:(?:an?|any|some|arbitrary|real) )*{_KINDS}(?: of integration)?"
 )
 _CONSTANTS: Final = re.compile(
-    rf"(.*?[\w}})\]])(?:(?:,? (?:where|with|and|for)|,) {_FREE}|,? ?\((?:where |with )?{_FREE}\)"
+    rf"(.*?[\w}})\]])(?:(?: ?,? (?:where|with|and|for)|,) {_FREE}|,? ?\((?:where |with )?{_FREE}\)"
     rf"|,? (?:where|with|for) (?:(?:an?|any|some|every|all|arbitrary) )*(?:{_KINDS}|real) {_LETTERS})"
 )
 _REJECTED: Final = re.compile(r"(.*[\w})\]]) \([^()]* (?:is|are) (?:extraneous|rejected|discarded|invalid|not valid)\)")
