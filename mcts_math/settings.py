@@ -68,6 +68,7 @@ _ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Names that other toolkits have for our keys. Of two keys for one name the first that is known is meant."""
 _MERGE: Final = "tag:yaml.org,2002:merge"
+_TRAP: Final = re.compile(r"[-+]?0_*\d")  # an octal number
 _COLUMN: Final = 35  # where the meaning of a key begins in a help text
 
 
@@ -221,7 +222,19 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[An
     return loader.construct_mapping(node, deep=True)
 
 
+def _plain_number(loader: _UniqueKeyLoader, node: yaml.ScalarNode) -> int | float:
+    """A number, but none that YAML 1.1 reads otherwise than people do: 010 is 8 there, and 1:30 is 90."""
+    is_float = node.tag.endswith("float")
+    value = loader.construct_yaml_float(node) if is_float else loader.construct_yaml_int(node)
+    if ":" in node.value or (not is_float and _TRAP.match(node.value)):
+        problem = f"{node.value} would be {value} there. Write the number in decimal, or put quotes around a text"
+        raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
+    return value
+
+
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+for _tag in ("int", "float"):
+    _UniqueKeyLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _plain_number)
 
 
 def _parse(text: str, what: str, remedy: str = "") -> Any:

@@ -109,7 +109,9 @@ def test_values_as_published_files_write_them(tmp_path: Path, text: str) -> None
     assert load_config(path).top_k == -1
 
 
-@pytest.mark.parametrize("value", ["2024-99-99", "!!int abc", "!!timestamp x", "!!float x", "!!binary 'é'", "{[a]: 1}"])
+@pytest.mark.parametrize(
+    "value", ["2024-99-99", "!!int abc", "!!timestamp x", "!!float x", "!!binary 'é'", "{[a]: 1}", "010", "1:30"]
+)
 def test_a_value_that_yaml_cannot_make_is_an_error_in_one_line_of_ours(tmp_path: Path, value: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(f"seed: {value}\n")

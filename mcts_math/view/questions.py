@@ -29,8 +29,8 @@ class Question:
     """One line."""
 
     # what the list shows: `id`, `question`, `state` (right, wrong, unjudged, error), `answer`, `golds`, `value` of
-    # the solution, `nodes`, `tokens`, `costs`, `groups` (level, type, …), `stopped`, `error`, `oracle`. Where its
-    # tree is to be found, `at`, comes from the file or the server.
+    # the solution, `nodes`, `tokens`, `costs`, `groups` (level, type, …), `stopped`, `error`, `oracle`, `is_code`.
+    # Where its tree is to be found, `at`, comes from the file or the server.
     entry: JsonObject
     # what is drawn when the question is opened: `nodes`, parents before children; `solutions`, indices of nodes; and
     # what concerns all nodes
@@ -94,6 +94,7 @@ def _entry(tree: Tree, record: Mapping[str, Any], answer: str | None) -> JsonObj
         "costs": {key: rounded(costs[key]) for key in _COSTS if key in costs},
         "groups": {key: kind[:_SHOWN] for key, kind in groups_of(record).items()},
         "oracle": records.is_oracle(record),
+        "is_code": tree.task.is_code,  # the program is the answer
     }
 
 

@@ -346,6 +346,7 @@ def test_hostile_text_is_text(tab: Any, look: Open, write: Write) -> None:
     assert tab.title() == "trees.jsonl: trees"
     assert tab.locator("img, iframe, object, a[href]").count() == 0
     assert tab.locator("body script:not([type])").count() == 2
+    assert tab.locator(".attempts summary").inner_text() == "1 attempt"
     assert MARKUP in tab.locator(".question-head .written").inner_text()
     assert r"$\href{javascript:alert(1)}{x}$ $\htmlClass{a}{b}$" in tab.locator(".question-head .written").inner_text()
     assert r"\x00\x1b[31m\u202e\ufeff" in tab.locator(".question-head .written").inner_text()

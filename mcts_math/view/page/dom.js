@@ -28,6 +28,9 @@ export function count(value, digits = 3) {
   return value.toPrecision(digits).replace("-", "−");
 }
 
+/** A number of things: `1 node`, `2 nodes`. */
+export const several = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+
 export const percent = (share, digits = 1) =>
   share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)} %`;
 

@@ -1,5 +1,5 @@
 import { KINDS, colourOf } from "./colours.js";
-import { count, draw, make } from "./dom.js";
+import { count, draw, make, several } from "./dom.js";
 import { layout } from "./layout.js";
 import { shapeOf } from "./nodes.js";
 import { brief, readable } from "./visible.js";
@@ -93,7 +93,7 @@ function drawNode(view, i, spot, on) {
 function labels(view, i) {
   const node = view.tree.nodes[i];
   const label = (kind, x, text) => draw("text", { class: kind, x, y: 4 }, text);
-  if (view.folded.has(i)) return label("label", LABEL_X, `+ ${numberBelow(view.children, i).toLocaleString("en")} nodes`);
+  if (view.folded.has(i)) return label("label", LABEL_X, `+ ${several(numberBelow(view.children, i), "node")}`);
   if (view.children[i].length) return null;
   const rank = (view.tree.solutions ?? []).indexOf(i);
   const text = readable(brief(node.answer ?? ending(node), LABEL)).replace(/\s+/g, " ");

@@ -1,5 +1,5 @@
 import { STATES } from "./colours.js";
-import { count, make } from "./dom.js";
+import { count, make, several } from "./dom.js";
 import { readable, visible } from "./visible.js";
 
 const ROW_PX = 62;
@@ -73,7 +73,7 @@ const kinds = (row) =>
 
 function numbers(row) {
   const { value, tokens, nodes, answer } = row.known;
-  const parts = [`${count(tokens)} tokens`, `${count(nodes)} nodes`];
+  const parts = [several(tokens, "token"), several(nodes, "node")];
   if (Number.isFinite(value)) parts.unshift(`value ${count(value)}`);
   return [parts.join(" · "), answer ? make("span", { class: "answer" }, ` · answer ${readable(answer.slice(0, 40))}`) : null];
 }

@@ -1,5 +1,5 @@
 import { STATES } from "./colours.js";
-import { count, duration, make } from "./dom.js";
+import { count, duration, make, several } from "./dom.js";
 import { answer } from "./formulas.js";
 import { rich } from "./text.js";
 import { brief, readable, visible } from "./visible.js";
@@ -21,17 +21,17 @@ export function treeHead(name, entry, tree) {
   const { sign, word } = STATES[entry.state];
   const cost = tree.costs ?? {};
   const costs = [
-    `${count(entry.nodes)} nodes`,
-    `${count(entry.tokens)} tokens`,
+    several(entry.nodes, "node"),
+    several(entry.tokens, "token"),
     cost.seconds === undefined ? null : duration(cost.seconds),
-    cost.cells ? `${count(cost.cells)} ${cost.cells === 1 ? "cell" : "cells"} run` : null,
+    cost.cells ? `${several(cost.cells, "cell")} run` : null,
   ];
   return make(
     "div",
     { class: "tree-head" },
     name ? make("b", { class: "file" }, name) : null,
     make("span", { class: `state ${entry.state}` }, `${sign} ${word}`),
-    entry.answer ? make("span", {}, "answer ", answer(entry.answer)) : make("span", {}, "no answer"),
+    entry.answer ? make("span", {}, "answer ", answer(entry.answer)) : entry.is_code ? null : make("span", {}, "no answer"),
     entry.stopped ? make("span", { class: "stopped" }, `stopped: ${entry.stopped}`) : null,
     entry.oracle ? make("span", { class: "chip", title: "the ground truth took part in the search, or chose the answer" }, "oracle") : null,
     tree.chosen_here ? make("span", { class: "chip", title: "the file names no solution" }, "solution chosen here") : null,
@@ -57,7 +57,7 @@ function attempts(tree) {
   return make(
     "details",
     { class: "attempts" },
-    make("summary", {}, `${tree.attempts.length} attempts`),
+    make("summary", {}, several(tree.attempts.length, "attempt")),
     make("table", {}, make("tbody", {}, tree.attempts.map(row))),
   );
 }
