@@ -6,9 +6,9 @@ Each rule is general and keeps the meaning; text that no rule matches is left as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
+from mcts_math.answer.text.habits import habits, in_other_words, rewritten, turns
 from mcts_math.answer.text.unit_habits import MEASURES
 from mcts_math.answer.text.vocabulary import CIRCULAR, FUNCTIONS, GREEK, meanings
 
@@ -131,15 +131,12 @@ def _positive(match: re.Match[str]) -> str:
 def _labelled(text: str) -> str:
     """`text` with what it calls a function or a derivative, before its first equals sign, in one form."""
     label, equals, value = text.partition("=")
-    for pattern, form in _LABELS if equals else ():
-        if (found := pattern.fullmatch(label.rstrip())) is not None:
-            return f"{found.expand(form) if isinstance(form, str) else form(found)} ={value}"
-    return text
+    form = in_other_words(label.rstrip(), _LABELS) if equals else None
+    return text if form is None else f"{form} ={value}"
 
 
-_LABELS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
-    (re.compile(pattern), form)
-    for pattern, form in (
+_LABELS: Final = turns(
+    (
         (rf"\\frac\{{{_D}{_POWER} ?([a-zA-Z])(?: ?\([a-z]\))?\}}\{{{_D} ?[a-z]{_POWER}\}}",
          lambda m: m[2] + "'" * int(m[1] or 1)),
         (r"(?:\\nabla ?(\\cdot|\\times)?|\\(?:operatorname|mathrm|text)\{(grad|div|curl|rot)\})"
@@ -154,9 +151,8 @@ _LABELS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]
         (r"\\(max|min|gcd|lcm|det|arg|lim|dim|ker|Pr)(?:_\{[^{}]{1,20}\})?(?: ?f\(x\))?", r"\\text{\1}"),
     )
 )  # fmt: skip
-_OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
-    (needed, re.compile(pattern, re.DOTALL), replacement)
-    for needed, pattern, replacement in (  # a rule applies to texts with what it needs, which is quick to see
+_OWN: Final = habits(
+    (
         (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
         ("frac", r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
         ("10", r"(?<=\d)(?<!\b0) ?[xX] ?(?=10(?:\^| ?\*\*))", r" \\times "),
@@ -216,7 +212,7 @@ _OWN: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], st
          lambda m: m[0] if all("," in item for item in m[0].split(";")) else m[0].replace(",", ".")),
     )
 )  # fmt: skip
-_RULES: Final = _OWN + MEASURES
+HABITS: Final = _OWN + MEASURES
 
 
 def rewrite_spaced(text: str) -> str:
@@ -234,8 +230,4 @@ def rewrite(text: str) -> str:
     """`text` with every habit rewritten; a long text as it is."""
     if len(text) > MAX_REWRITTEN:
         return text
-    text = _printed(text)
-    for needed, pattern, replacement in _RULES:
-        if needed in text and pattern.search(text) is not None:  # looking is cheaper than rewriting
-            text = pattern.sub(replacement, text)
-    return _labelled(text)
+    return _labelled(rewritten(_printed(text), HABITS))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from mcts_math.answer.text.habits import Meaning, in_other_words, turns
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.things import singular
@@ -80,7 +80,7 @@ _COMPARED: Final = {
     "less than": "<",
 }
 _QUADRANTS: Final = ("1 i first 1st one", "2 ii second 2nd two", "3 iii third 3rd three", "4 iv fourth 4th four")
-_WRITTEN: Final = (
+_WRITTEN: Final[tuple[tuple[str, Meaning], ...]] = (
     (r"(?:[a-z] is )?between N and N,? (?:in|(ex))clusive",
      lambda m: f"({m[1]},{m[2]})" if m[3] else f"[{m[1]},{m[2]}]"),
     (r"([a-z]) (?:must|has to) (?:be|equal) V", r"\1=\2"),
@@ -148,9 +148,8 @@ _WRITTEN: Final = (
 
 
 _PLACE: Final = re.compile(r"(?<![A-Za-z\\])[NOTVX](?![A-Z])")
-_TURNS: Final[tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
-    (re.compile(_PLACE.sub(lambda place: _PLACES[place.group()], written), re.IGNORECASE), short)
-    for written, short in _WRITTEN
+_TURNS: Final = turns(
+    ((_PLACE.sub(lambda place: _PLACES[place.group()], written), short) for written, short in _WRITTEN), re.IGNORECASE
 )
 
 
@@ -222,10 +221,8 @@ def notation(words: str) -> str:
     """Fixed turns of phrase in the notation that the grammar reads (`3 to 2` is `3:2`); other text as it is."""
     if len(words) > _MAX_TURN or (" " not in words and "-" not in words):
         return words
-    for pattern, short in _TURNS:
-        if (match := pattern.fullmatch(words)) is not None:
-            return match.expand(short) if isinstance(short, str) else short(match)
-    return words
+    short = in_other_words(words, _TURNS)
+    return words if short is None else short
 
 
 def _half_line(at_zero: bool, upwards: bool) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import permutations
 from typing import Final
 
+from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import spelled_number
 from mcts_math.answer.text.things import same_things
@@ -141,9 +141,8 @@ def _in_two_ways(match: re.Match[str]) -> str:
     return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
 
 
-_HABITS: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
-    (needed, re.compile(pattern, re.DOTALL), replacement)
-    for needed, pattern, replacement in (  # as in `notations`
+_HABITS: Final = habits(
+    (
         ("(", rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)$", ""),
         ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)$", r"\1"),  # 5 (about 6) says two things
         ("(in ", r" ?\(in ([A-Za-z]{1,20})\)$", lambda m: f" {m[1]}" if m[1] in UNITS else m[0]),
@@ -163,10 +162,7 @@ _HABITS: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]],
 
 def without_remarks(words: str) -> str:
     """`words` without a remark in brackets behind them, and with what they say of a tuple or a letter as a formula."""
-    for needed, pattern, replacement in _HABITS if len(words) <= _MAX_LENGTH else ():
-        if needed in words:
-            words = pattern.sub(replacement, words)
-    return words
+    return rewritten(words, _HABITS) if len(words) <= _MAX_LENGTH else words
 
 
 _CONDITIONAL: Final = re.compile(

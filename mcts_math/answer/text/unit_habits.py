@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
+from mcts_math.answer.text.habits import habits
 from mcts_math.answer.text.units import UNITS
 from mcts_math.answer.text.vocabulary import names
 
@@ -48,9 +48,8 @@ def _bare_units(match: re.Match[str]) -> str:
     return rf"{match[1]}\text{{ {unit}}}" if known else match[0]
 
 
-MEASURES: Final[tuple[tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = tuple(
-    (needed, re.compile(pattern, re.DOTALL), replacement)
-    for needed, pattern, replacement in (
+MEASURES: Final = habits(
+    (
         (r"\circ", r"(?<!\d)(\d{1,3})\^\{? ?\\circ\}? ?(\d{1,2}) ?(?:'|\^\{?\\prime\}?)"
          r"(?: ?(\d{1,2}) ?(?:''|\"))?(?= ?[NSEW]?$)",
          lambda m: rf"({m[1]}+\frac{{{m[2]}}}{{60}}+\frac{{{m[3] or 0}}}{{3600}})^\circ"),
