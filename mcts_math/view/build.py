@@ -25,19 +25,16 @@ _CHUNK_BYTES: Final = 1 << 19
 """Trees are packed together up to this size, before compression: one chunk unpacks in some hundredths of a second."""
 
 
-def build_page(
-    results: str | Path, than: str | Path | None, output: str | Path, *, c_puct: float | None = None, workers: int = 0
-) -> JsonObject:
+def build_page(results: str | Path, than: str | Path | None, output: str | Path, *, workers: int = 0) -> JsonObject:
     """Writes the page of one results file, or of two that are compared; returns the numbers of `questions` (a list),
-    `nodes` and `bytes`. `c_puct` is shown in PUCT; None: as the run had it. `workers` judge answers of lines without
-    a verdict; 0: one a core. Raises RecordError."""
+    `nodes` and `bytes`. `workers` judge answers of lines without a verdict; 0: one a core. Raises RecordError."""
     paths = [Path(results), *([] if than is None else [Path(than)])]
     for path in paths:
         if is_same_file(path, output):
             raise RecordError(f"{output} is a file that is to be shown. Choose another --output.")
     with tempfile.TemporaryFile() as spool, Grader(workers or None) as grader:
         packer = _Packer(spool)
-        sources = [_pack(path, packer, grader, c_puct) for path in paths]
+        sources = [_pack(path, packer, grader) for path in paths]
         if len(sources) > 1:
             for source in sources:
                 check_ids(source)
@@ -88,7 +85,7 @@ class _Packer:
             self.waiting, self.num_bytes = [], 0
 
 
-def _pack(path: Path, packer: _Packer, grader: Grader, c_puct: float | None) -> JsonObject:
+def _pack(path: Path, packer: _Packer, grader: Grader) -> JsonObject:
     """Packs the trees of a file; returns its part of the head."""
     questions = []
     for where, task_id, record in read_results(path):
@@ -98,7 +95,7 @@ def _pack(path: Path, packer: _Packer, grader: Grader, c_puct: float | None) -> 
         questions.append(question)
     grade_questions(questions, grader)
     entries = [question.entry for question in questions]
-    return {"name": path.name, "entries": entries, "summary": summarise(entries, path)} | run_facts(path, c_puct)
+    return {"name": path.name, "entries": entries, "summary": summarise(entries, path)} | run_facts(path)
 
 
 def check_ids(source: JsonObject) -> None:

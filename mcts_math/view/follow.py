@@ -37,12 +37,11 @@ class _Reading:
 
 
 class Follower:
-    """Follows one file, which need not be there yet. `grader`, `c_puct`: as in `build_page`."""
+    """Follows one file, which need not be there yet. `grader` judges lines without a verdict."""
 
-    def __init__(self, path: Path, grader: Grader, c_puct: float | None = None) -> None:
+    def __init__(self, path: Path, grader: Grader) -> None:
         self.path = path
         self._grader = grader
-        self._c_puct = c_puct
         self._reading = _Reading()
 
     def news(self, reading: int, seen: int) -> JsonObject:
@@ -58,7 +57,7 @@ class Follower:
             "entries": now.entries[first:],
             "summary": summarise(now.entries, self.path),
             "notices": now.notices,
-            **run_facts(self.path, self._c_puct),
+            **run_facts(self.path),
         }
 
     def tree(self, reading: int, place: int) -> JsonObject:

@@ -27,13 +27,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="PORT",
         help=f"write no file: serve the page on this machine (port {PORT} if none is given) and follow a growing file",
     )
-    parser.add_argument(
-        "--c_puct", type=float, metavar="C", help="weight of exploration in the PUCT shown; default: as the run had it"
-    )
     add_workers(parser)
     args = parse_words(parser, argv)
-    if args.c_puct is not None and args.c_puct < 0:
-        parser.error("--c_puct must be at least 0")
     if args.serve is not None and args.output:
         parser.error("--serve writes no file: leave out --output")
     return args
@@ -44,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     if args.serve is not None:
         return _serve(args)
     output = Path(args.output or Path(args.results).with_suffix(".html"))
-    made = build_page(args.results, args.than, output, c_puct=args.c_puct, workers=args.workers)
+    made = build_page(args.results, args.than, output, workers=args.workers)
     questions = " and ".join(f"{count:,}" for count in made["questions"])
     print(f"{output}: {questions} questions, {made['nodes']:,} nodes, {made['bytes'] / 1e6:.1f} MB")
     return 0
@@ -53,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
 def _serve(args: argparse.Namespace) -> int:
     paths = [Path(path) for path in (args.results, args.than) if path]
     with Grader(args.workers or None) as grader:
-        followers = [Follower(path, grader, args.c_puct) for path in paths]
+        followers = [Follower(path, grader) for path in paths]
         with PageServer(followers, args.serve) as server:
             missing = "".join(f"; {path} is not there yet" for path in paths if not path.exists())
             print(f"{server.url} (Ctrl-C ends it){missing}", file=sys.stderr, flush=True)

@@ -88,8 +88,8 @@ def read_live(path: Path) -> JsonObject | None:
     return said if is_fresh else None
 
 
-def run_facts(path: Path, c_puct: float | None) -> JsonObject:
-    """What trees of a file are shown with: the weight of exploration (None: as the run had it), and worked examples."""
+def run_facts(path: Path) -> JsonObject:
+    """What trees of a file are shown with: the weight of exploration, and worked examples."""
     meta = read_description(ResultsFile(path).meta_path)
-    said = meta.get("config", {}).get("c_puct", C_PUCT) if c_puct is None else c_puct
+    said = meta.get("config", {}).get("c_puct", C_PUCT)
     return {"c_puct": float(said) if isinstance(said, (int, float)) else C_PUCT, "examples": examples_of(meta)}

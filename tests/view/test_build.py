@@ -80,8 +80,6 @@ def test_the_weight_of_exploration_is_that_of_the_run(trees: Path) -> None:
     trees.with_name("trees.meta.json").write_text(json.dumps({"config": {"c_puct": 0.75}, "questions": {"number": 99}}))
     source = built(trees)["head"]["sources"][0]
     assert (source["c_puct"], source["summary"]["total"]) == (0.75, 99)
-    assert built(trees, c_puct=2.0)["head"]["sources"][0]["c_puct"] == 2.0
-    assert built(trees, c_puct=0.0)["head"]["sources"][0]["c_puct"] == 0.0
 
 
 def test_published_lines_are_judged(write: Write) -> None:
@@ -177,6 +175,6 @@ def test_the_program(trees: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other.write_text(trees.read_text())
     assert program.main([str(trees), "--than", str(other), "--workers", "1"]) == 0
     assert "12 and 12 questions" in capsys.readouterr().out
-    for wrong in (["--serve", "1", "-o", "x"], ["--workers", "-1"], ["--c_puct", "-1"]):
+    for wrong in (["--serve", "1", "-o", "x"], ["--workers", "-1"]):
         with pytest.raises(SystemExit):
             program.main([str(trees), *wrong])
