@@ -87,13 +87,12 @@ class Plan:
         return make_settings(TrainConfig, settings)
 
     def runs(self, number: int) -> list[tuple[SeededRun, Config]]:
-        """The runs of a round's evaluation, those that take longest first."""
-        runs = []
-        for run in runs_of(self.methods(number), self.round(number) / "eval"):
-            config = run.method.load(model_dir=self.checkpoint(number), seed=run.seed)
+        """The runs of a round's evaluation."""
+        runs = runs_of(self.methods(number), self.round(number) / "eval")
+        made = [(run, run.method.load(model_dir=self.checkpoint(number), seed=run.seed)) for run in runs]
+        for _, config in made:
             self._check_engine(config)
-            runs.append((run, config))
-        return sorted(runs, key=lambda pair: -_expected_cost(pair[1]))
+        return made
 
     def methods(self, number: int) -> dict[str, MethodConfig]:
         """The rows of a round. The base has no values yet: what a fresh head says is noise."""
@@ -155,10 +154,3 @@ def title(number: int) -> str:
 def _entry(entries: Sequence[ConfigFile], number: int) -> ConfigFile:
     """The entry of a round; the last one serves further rounds."""
     return entries[min(number, len(entries)) - 1]
-
-
-def _expected_cost(config: Config) -> float:
-    """Roughly how much a search generates: simulations are cheaper than steps of a beam, as some find an end."""
-    options = config.options.model_dump()
-    steps = options["iterations"] / 12 if "iterations" in options else options.get("step_beam_width", 1)
-    return float(steps * options.get("n_generate_sample", 1))

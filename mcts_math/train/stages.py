@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,11 +37,10 @@ def run_stage(
     folder.mkdir(parents=True, exist_ok=True)
     begin()
     mark.unlink(missing_ok=True)
-    begun, cpu = time.monotonic(), _cpu_seconds()
+    begun = time.monotonic()
     work()
-    costs = {"seconds": time.monotonic() - begun, "cpu_seconds": _cpu_seconds() - cpu}
     sizes = {path: size for output in outputs for path, size in _sizes(folder, output)}
-    write_json(mark, {"fingerprint": fingerprint, **{k: round(v, 1) for k, v in costs.items()}, "files": sizes})
+    write_json(mark, {"fingerprint": fingerprint, "seconds": round(time.monotonic() - begun, 1), "files": sizes})
     return fingerprint
 
 
@@ -96,9 +94,3 @@ def _sizes(folder: Path, output: str) -> Iterator[tuple[str, int]]:
     if not files or not files[0].exists():
         raise RecordError(f"{path} was not made. Run the same command again.")
     yield from ((str(file.relative_to(folder)), file.stat().st_size) for file in files)
-
-
-def _cpu_seconds() -> float:
-    """CPU time of this process and of those that it has waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)

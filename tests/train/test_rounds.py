@@ -416,7 +416,6 @@ def test_the_plan_of_the_bundled_rounds(settings: Callable[..., RoundsConfig]) -
     assert plan.training(1).model_dir.endswith("round_0/checkpoint")
     runs = plan.runs(1)
     assert len(runs) == sum(len(method.seeds) for method in plan.config.methods.values())
-    assert runs[0][0].name == "SBS(5,5)"  # the longest first
     assert {config.seed for run, config in runs if run.seed == 44} == {44}
 
 
