@@ -48,16 +48,11 @@ def ids(path: Path) -> list[str]:
     return [record["id"] for _, record in read_records(path)]
 
 
-def test_a_run_that_never_begins_leaves_no_folder(tmp_path: Path) -> None:
-    """Neither that of its output nor that of the solved cases; what stood there, or came since, stays."""
-    ResultsFile(tmp_path / "new" / "er" / "out.jsonl").open(META).close()
-    require_writable(tmp_path / "new" / "er" / "solved.json", "Mend it.")
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "old").mkdir()
-    out = ResultsFile(tmp_path / "old" / "new" / "in" / "out.jsonl").open(META)
-    (tmp_path / "old" / "new" / "log.txt").touch()
-    out.close()
-    assert [path.name for path in (tmp_path / "old" / "new").iterdir()] == ["log.txt"]
+def test_a_run_that_never_begins_leaves_no_file(tmp_path: Path) -> None:
+    """Neither that of its output, nor anything for the solved cases."""
+    ResultsFile(tmp_path / "new" / "out.jsonl").open(META).close()
+    require_writable(tmp_path / "cases" / "solved.json", "Mend it.")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "new"]
 
 
 def test_an_existing_file_is_never_touched_without_being_told(tmp_path: Path) -> None:

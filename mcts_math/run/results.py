@@ -13,7 +13,6 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +34,6 @@ class ResultsFile:
         self.done: set[str] = set()  # ids of the questions that stand in it
         self._fd = -1
         self._is_new = False
-        self._new_folders: list[Path] = []  # made for it, the inmost first
         self._replaces = False
 
     @property
@@ -67,7 +65,6 @@ class ResultsFile:
         """
         try:
             with writing(self.path, "Choose another output."):
-                self._new_folders = [folder for folder in self.path.parents if not folder.exists()]
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._require_own_description()
                 self._take()
@@ -113,13 +110,10 @@ class ResultsFile:
             self.done.add(str(record["id"]))
 
     def close(self) -> None:
-        """Gives up the lock; a file that this run made and never began is taken away again, with its new folders."""
+        """Gives up the lock; a file that this run made and never began is taken away again."""
         if self._fd >= 0:
             if self._is_new and not os.fstat(self._fd).st_size and self._is_in_place():
                 self._target.unlink()
-                for folder in self._new_folders:
-                    with suppress(OSError):  # something else stands in it by now
-                        folder.rmdir()
             os.close(self._fd)
             self._fd = -1
 
