@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from mcts_math.answer.text.alphabet import balanced, matching, plain_alphabet
+from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.notations import rewrite, rewrite_spaced
 from mcts_math.answer.text.units import UNITS
 
@@ -54,8 +55,8 @@ _WRAPPING: Final = re.compile(
     r"^\s{0,9}#{1,6}\s{1,3}|<(?:b|i|em|strong|span|p)>(?=(?:[^<]|<[a-z]{1,6}>){0,99}</)|<answer>"
     r"|</(?:answer|b|i|em|strong|span|p)>|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
 )
-_FOREIGN: Final = tuple(
-    (re.compile(rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])"), meaning)
+_FOREIGN: Final = habits(
+    ("", rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])", meaning)
     for words, meaning in (
         ("、", ", "),
         (r"并且|且|及|和|与|かつ|および|그리고|이고|(?<=\s)(?:и|und|et|và)(?=\s)", " and "),
@@ -92,8 +93,7 @@ def normalise(text: str) -> str:
     if not text.isascii():
         text = _SCALED.sub(r" \1 ", plain_alphabet(text))
     text = _FOREIGN_TEXT.sub(r" \1 ", text) if "\\text" in text else text
-    for pattern, meaning in _FOREIGN if " " in text or not text.isascii() else ():
-        text = pattern.sub(meaning, text)
+    text = rewritten(text, _FOREIGN) if " " in text or not text.isascii() else text
     if "\\\\" in text and ("\\\\begin" in text or "\\begin" not in text):
         if "\\\\{" not in text:  # a line's end in a box
             text = text.replace("\\\\}", "}")

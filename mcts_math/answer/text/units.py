@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Final, NamedTuple
 
+from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.things import is_counted, rejects, same_things
 from mcts_math.answer.text.vocabulary import meanings
 
@@ -164,20 +165,19 @@ MEASURED: Final = (
 """A unit behind a number, which makes a single comma in it a decimal comma."""
 _BELOW: Final = re.compile(r"/ ?\(([^()]{1,40})\)")  # J/(kg·K)
 _FACTOR: Final = re.compile(r"[^\s*·]+")
-_PLAINER: Final = tuple(
-    (re.compile(pattern), meaning)
-    for pattern, meaning in (
-        (r"[*·⋅]|\\cdot", " "),
-        (r"\bms(?=\^\{?-)", "m s"),  # hardly a number of times in a millisecond
-        ("/", " per "),
-        (r"(\^\{-?\d\})(?=[A-Za-z])", r"\1 "),
-        ("平方", "square "),
-        ("立方", "cubic "),
-        (r"\bper cent\b", "percent"),
-        (r"\belectron[ -](?=volt)", "electron"),
-        (r"(?i)^degrees? c(?:elsius)?$", "celsius"),
-        (r"(?i)^degrees? f(?:ahrenheit)?$", "fahrenheit"),
-        (r"(?i)^degrees? k(?:elvin)?$", "kelvin"),
+_PLAINER: Final = habits(
+    (
+        ("", r"[*·⋅]|\\cdot", " "),
+        ("", r"\bms(?=\^\{?-)", "m s"),  # hardly a number of times in a millisecond
+        ("/", "/", " per "),
+        ("", r"(\^\{-?\d\})(?=[A-Za-z])", r"\1 "),
+        ("平方", "平方", "square "),
+        ("立方", "立方", "cubic "),
+        ("", r"\bper cent\b", "percent"),
+        ("", r"\belectron[ -](?=volt)", "electron"),
+        ("", r"(?i)^degrees? c(?:elsius)?$", "celsius"),
+        ("", r"(?i)^degrees? f(?:ahrenheit)?$", "fahrenheit"),
+        ("", r"(?i)^degrees? k(?:elvin)?$", "kelvin"),
     )
 )
 _POWER: Final = re.compile(r"(.+?)\^\{?(-?\d{1,2})\}?")
@@ -216,8 +216,7 @@ def unit_name(words: str) -> Unit:
     """The unit that words name (`kilometers per hour`); what is not known is a name in lower case."""
     words = _BELOW.sub(lambda found: "".join(f" per {part}" for part in _FACTOR.findall(found.group(1))), words)
     words = words.strip(" .")
-    for pattern, meaning in _PLAINER:
-        words = pattern.sub(meaning, words)
+    words = rewritten(words, _PLAINER)
     named: list[tuple[str, int]] = []
     sign = power = 1
     below = False

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.vocabulary import meanings, names
 
@@ -22,31 +23,33 @@ _OTHER_WORDS: Final = {
     ),
     **{word: f"not {opposite}" for word, opposite in _OPPOSITES.items()},
 }
-_FIRST: Final = 4  # turns that go before single words
 _WORD_OR_NAME: Final = re.compile(r"\w+(?:-\w+)*")
-_TURNS: Final = tuple(
-    (re.compile(pattern), same)
-    for pattern, same in (
-        (r"\b(left|right)-(?=skew)", r"\1 "),
-        (r"\bnon-?(?=[a-z]{4})", "not "),
-        (r"\bone to one\b", "injective"),
-        (r"\b(?:(?:do|does|is|are) )?not (?:converge(?:nt)?)\b", "diverges"),
-        (r"\bpositively skewed|\bright skewed|\bskewed to right", "skewed right"),
-        (r"\bnegatively skewed|\bleft skewed|\bskewed to left", "skewed left"),
-        (r"\b(absolutely|conditionally|uniformly|pointwise) (converges)\b", r"\2 \1"),
-        (r"\b(\w+ly) not\b", r"not \1"),
-        (r"\bnot not ", ""),
-        (r"\brelative (?=m[ai][xn]|extrem)", "local "),
-        (r"\bsimple (pole|root|zero)\b", r"\1 of order 1"),
-        (r"\bdouble (pole|root|zero)\b", r"\1 of order 2"),
-        (r"\bon (?:open |closed )?interval (?=@)", "on "),
-        (r"\bright isosceles\b", "isosceles right"),
-        (r"\bif and only if\b|\b(?:exactly|precisely) (?:when|if)\b", "iff"),
-        (r"\b(?:first|1st) player\b|\bplayer one\b", "player 1"),
-        (r"\b(?:second|2nd) player\b|\bplayer two\b", "player 2"),
-        (r"\b(?:do|does|did|can) ?not reject\b|\bfail(?:s|ed)? to reject\b", "fail to reject"),
-        (r"^we (?:(?:should|must|would) )?(?=(?:fail to )?reject)", ""),
-        (r"^(@\d) (?:is|are) (.+)", r"\2 at \1"),
+_BEFORE_WORDS: Final = habits(
+    (
+        ("skew", r"\b(left|right)-(?=skew)", r"\1 "),
+        ("non", r"\bnon-?(?=[a-z]{4})", "not "),
+        ("one", r"\bone to one\b", "injective"),
+        ("not", r"\b(?:(?:do|does|is|are) )?not (?:converge(?:nt)?)\b", "diverges"),
+    )
+)
+_TURNS: Final = habits(
+    (
+        ("", r"\bpositively skewed|\bright skewed|\bskewed to right", "skewed right"),
+        ("", r"\bnegatively skewed|\bleft skewed|\bskewed to left", "skewed left"),
+        ("", r"\b(absolutely|conditionally|uniformly|pointwise) (converges)\b", r"\2 \1"),
+        ("", r"\b(\w+ly) not\b", r"not \1"),
+        ("", r"\bnot not ", ""),
+        ("", r"\brelative (?=m[ai][xn]|extrem)", "local "),
+        ("", r"\bsimple (pole|root|zero)\b", r"\1 of order 1"),
+        ("", r"\bdouble (pole|root|zero)\b", r"\1 of order 2"),
+        ("", r"\bon (?:open |closed )?interval (?=@)", "on "),
+        ("", r"\bright isosceles\b", "isosceles right"),
+        ("", r"\bif and only if\b|\b(?:exactly|precisely) (?:when|if)\b", "iff"),
+        ("", r"\b(?:first|1st) player\b|\bplayer one\b", "player 1"),
+        ("", r"\b(?:second|2nd) player\b|\bplayer two\b", "player 2"),
+        ("", r"\b(?:do|does|did|can) ?not reject\b|\bfail(?:s|ed)? to reject\b", "fail to reject"),
+        ("", r"^we (?:(?:should|must|would) )?(?=(?:fail to )?reject)", ""),
+        ("", r"^(@\d) (?:is|are) (.+)", r"\2 at \1"),
     )
 )
 _STYLE: Final = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|mathrm|operatorname\*?) ?\{([^{}]*)\}|\$")
@@ -70,12 +73,9 @@ class Phrase(NamedTuple):
 
 def verdict(words: str) -> str:
     """Lower-case words without articles in one wording, such as `not bounded` for `unbounded`."""
-    for pattern, same in _TURNS[:_FIRST]:
-        words = pattern.sub(same, words)
+    words = rewritten(words, _BEFORE_WORDS)
     words = _WORD_OR_NAME.sub(lambda word: _OTHER_WORDS.get(word[0], word[0]), words)
-    for pattern, same in _TURNS[_FIRST:]:
-        words = pattern.sub(same, words)
-    return words
+    return rewritten(words, _TURNS)
 
 
 @lru_cache(maxsize=1024)
