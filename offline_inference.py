@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from mcts_math.run.program import add_workers, make_parser, parse_words, run_program
+from mcts_math.run.program import add_workers, make_parser, parse_words, run_program, several
 
 # isort: split
 from mcts_math.config import load_config
@@ -82,19 +82,20 @@ def main(argv: list[str]) -> int:
     asked = config.options.model_dump()["mcts_infer_strategy"]
     strategy = " and ".join(sorted(filter(None, strategies))) or (None if total else asked)
     if kept := strategies[""]:
-        note = f"note: {kept} of {total} trees keep their own solutions: they have no Q, or are of code"
+        note = f"note: own solutions are kept in {kept} of {several(total, 'tree')}: without Q, or of code"
         print(note, file=sys.stderr)
     if strategies["value"] and asked != "value":
-        number = strategies["value"]
-        print(f"note: {number} of {total} trees have no Q: chosen by value, not by {asked}", file=sys.stderr)
+        by_value = f"{strategies['value']} of {several(total, 'tree')}"
+        print(f"note: without Q, chosen by value, not by {asked}: {by_value}", file=sys.stderr)
     report = {"total": total, "answered": answered, "kept": kept, "strategy": strategy, **tally.to_json()}
+    found = f"an answer in {answered} of {several(total, 'tree')}"
     if args.json:
         print(json.dumps(report))
     elif tally.total:
         print(f"{tally.correct}/{tally.total} = {100 * tally.accuracy:.2f} % (95 %: {interval(tally.interval)}), "
-              f"{answered} of {total} trees have an answer, strategy {strategy or 'none'}")  # fmt: skip
+              f"{found}, chosen by {strategy or 'the trees themselves'}")  # fmt: skip
     else:
-        print(f"{answered} of {total} trees have an answer; no ground truth to compare with")
+        print(f"{found}; no ground truth to compare with")
     return 0
 
 

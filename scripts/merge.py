@@ -5,7 +5,7 @@ python scripts/merge.py outputs/all.jsonl outputs/shard0.jsonl outputs/shard1.js
 
 import sys
 
-from mcts_math.run.program import make_parser, parse_words, run_program
+from mcts_math.run.program import make_parser, parse_words, run_program, several
 
 # isort: split
 from mcts_math.run.description import read_description
@@ -21,8 +21,8 @@ def main(argv: list[str]) -> int:
     args = parse_words(parser, argv)
     count = merge_files(args.inputs, args.output, overwrite=args.overwrite)
     asked = read_description(ResultsFile(args.output).meta_path).get("questions", {}).get("number", count)
-    missing = f" of {asked}" if count < asked else ""
-    print(f"{count}{missing} questions -> {args.output}")
+    missing = f"{count:,} of " if count < asked else ""
+    print(f"{missing}{several(max(count, asked), 'question')} -> {args.output}")
     if missing:
         print("note: others have no line: is a shard missing or not finished, or were they excluded?", file=sys.stderr)
     return 0

@@ -174,7 +174,7 @@ def test_rescoring_says_which_strategy_chose(tmp_path: Path, capsys: pytest.Capt
     assert rescore(words) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["strategy"] == "value"
-    assert "1 of 1 trees have no Q: chosen by value, not by q_value" in told.err
+    assert "without Q, chosen by value, not by q_value: 1 of 1 tree\n" in told.err
 
 
 def test_rescoring_writes_published_lines_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

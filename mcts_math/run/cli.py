@@ -16,7 +16,7 @@ from typing import Final
 from mcts_math.config import describe_config, load_config, load_config_as
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TaskError
 from mcts_math.monitor import Totals
-from mcts_math.run.program import add_overrides, make_parser, parse_words, terminable
+from mcts_math.run.program import add_overrides, make_parser, parse_words, several, terminable
 from mcts_math.run.run import default_output, solve_file
 from mcts_math.search.expansion import CONTEXT_LENGTH
 from mcts_math.tasks import BENCHMARKS
@@ -111,7 +111,7 @@ def _how_to_go_on(output: Path, old: int | None, argv: Sequence[str]) -> str:
 
 def summarise(totals: Totals, output: Path) -> str:
     accuracy = f", {totals.accuracy}" if totals.accuracy else ""
-    count = "1 question" if totals.questions == 1 else f"{totals.questions} questions"
+    count = several(totals.questions, "question")
     if not totals.new:
         return f"nothing was left to solve: {count}{accuracy}\nresults: {output}"
     cost = f"{totals.tokens:,} tokens ({totals.tokens / totals.seconds:,.0f}/s)"

@@ -65,6 +65,11 @@ def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpars
     return parser.parse_intermixed_args(argv)
 
 
+def several(number: int, noun: str) -> str:
+    """`1 question`, `1,024 questions`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def add_workers(parser: argparse.ArgumentParser) -> None:
     text = "answer checking processes; 0: all cores"
     parser.add_argument("--workers", type=_number, default=0, metavar="N", help=text)

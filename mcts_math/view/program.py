@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.evaluate.grading import Grader
-from mcts_math.run.program import add_workers, make_parser, parse_words
+from mcts_math.run.program import add_workers, make_parser, parse_words, several
 from mcts_math.view.build import build_page
 from mcts_math.view.follow import Follower
 from mcts_math.view.serve import PORT, PageServer
@@ -40,8 +40,8 @@ def main(argv: Sequence[str]) -> int:
         return _serve(args)
     output = Path(args.output or Path(args.results).with_suffix(".html"))
     made = build_page(args.results, args.than, output, workers=args.workers)
-    questions = " and ".join(f"{count:,}" for count in made["questions"])
-    print(f"{output}: {questions} questions, {made['nodes']:,} nodes, {made['bytes'] / 1e6:.1f} MB")
+    questions = " and ".join(several(count, "question") for count in made["questions"])
+    print(f"{output}: {questions}, {made['nodes']:,} nodes, {made['bytes'] / 1e6:.1f} MB")
     return 0
 
 
