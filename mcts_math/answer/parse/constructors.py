@@ -58,9 +58,6 @@ def _formula(kind: str, args: list[Node]) -> Node | None:
             return Sum(tuple(args)) if kind == "Add" else Prod(tuple(args))
         case "Pow", [base, exponent]:
             return Power(base, exponent)
-        case "poly1d", [Group(items=items)]:  # coefficients, the highest first
-            falling = (Power(Sym("x"), Num(Fraction(power))) for power in reversed(range(len(items))))
-            return Sum(tuple(map(Prod, zip(items, falling, strict=True))))
         case "lim", [body, Sym(name), at, *_]:
             return Bound("lim", body, name, at, at)
         case "Lambda", [Sym(name), body]:  # of a family over the integers
