@@ -215,14 +215,15 @@ def test_a_cancelled_check_is_dropped() -> None:
     asyncio.run(scenario())
 
 
-def test_known_verdicts_are_remembered_within_bounds() -> None:
-    with CheckerPool(num_workers=1, cache_size=3) as pool:
+def test_known_verdicts_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcts_math.answer.service.pool.MAX_REMEMBERED", 3)
+    with CheckerPool(num_workers=1) as pool:
         for i in range(10):
             pool.check(f"x+{i}", f"{i}+x")
         assert len(pool._cache) == 3
 
 
-@pytest.mark.parametrize("arguments", [{"num_workers": 0}, {"limit_s": 0}, {"memory_mb": 1}, {"cache_size": -1}])
+@pytest.mark.parametrize("arguments", [{"num_workers": 0}, {"limit_s": 0}, {"memory_mb": 1}])
 def test_wrong_arguments(arguments: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         CheckerPool(**arguments)  # type: ignore[arg-type]

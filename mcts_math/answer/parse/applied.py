@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
-from itertools import islice
 from typing import Final
 
 from mcts_math.answer.parse.brackets import brackets
 from mcts_math.answer.parse.tokens import POWER, PRODUCT, SIGN, SUM, Cursor, Token, UnreadableError
-from mcts_math.answer.text.vocabulary import CIRCULAR, DEPENDENT
+from mcts_math.answer.text.vocabulary import CIRCULAR
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.evaluate import UndefinedError
 from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Const, Group, Node, Num, Power, Prod, Sym
-from mcts_math.answer.values.polynomials import derivative
 from mcts_math.answer.values.show import show
 
 _DIFFERENTIALS: Final = (Sym("d"), tree.PARTIAL)
-_MAX_ORDER: Final = 7
-_MAX_SIZE: Final = 2000  # nodes of a derivative
 
 
 def command(cursor: Cursor, text: str) -> Node:
     """The value of the LaTeX command `text`, just taken, with its arguments."""
     if text == "frac":
         above, below = argument(cursor), argument(cursor)
-        if (derived := _derived(cursor, above, below)) is not None:
+        if (derived := _derived(above, below)) is not None:
             return derived
         if isinstance(above, Num) and isinstance(below, Num) and below.value and not above.digits + below.digits:
             return Num(above.value / below.value)
@@ -47,47 +41,24 @@ def command(cursor: Cursor, text: str) -> Node:
     raise UnreadableError(f"{text!r} in an unexpected place")
 
 
-def _derived(cursor: Cursor, above: Node, below: Node) -> Node | None:
-    """What follows `\\frac{d^2}{dx^2}`, just taken, differentiated; `\\frac{∂f}{∂x}` as it is; else None."""
+def _derived(above: Node, below: Node) -> Node | None:
+    """`\\frac{df}{dx}` as f'(x), `\\frac{∂f}{∂x}` as it is; None for other fractions.
+
+    Raises UnreadableError where an operator alone, `\\frac{d}{dx}`, stands before a formula.
+    """
     mark, *under = below.items if isinstance(below, Prod) else (below,)
     order, *function = above.items if isinstance(above, Prod) else (above,)
     if mark not in _DIFFERENTIALS or not under or mark not in (order, getattr(order, "base", None)):
         return None
-    names = [item for part in under if part != mark for item in repeated(part)]
+    names = [part for part in under if part != mark]
     match function:
-        case [Sym("f" | "g" | "h" | "F" | "G" | "H" as name)] if len(names) == 1 and mark != tree.PARTIAL:
+        case [Sym("f" | "g" | "h" | "F" | "G" | "H" as name)] if len(names) == 1 and order == Sym("d"):
             return Call(name + "'", tuple(names), free=True)
         case [Sym() | Call() as of]:
             return Call("derivative", (of, *sorted(names, key=show)), free=True)
         case []:
-            body = cursor.expression(PRODUCT)
-            given = frozenset[str]().union(*map(tree.symbols, names))
-            if mark != tree.PARTIAL and tree.symbols(body) & DEPENDENT - given:
-                raise UnreadableError("a derivative of what may depend on the variable")
-            return differentiated(body, names)
+            raise UnreadableError("a derivative that is not worked out")
     return None
-
-
-def repeated(node: Node) -> list[Node]:
-    """`x^2` as x twice."""
-    if isinstance(node, Power) and isinstance(node.exponent, Num) and node.exponent.value in range(1, _MAX_ORDER):
-        return [node.base] * int(node.exponent.value)
-    return [node]
-
-
-def differentiated(node: Node, names: Sequence[Node]) -> Node:
-    """The derivative of `node` by the variables in turn. Raises UnreadableError where it is not known."""
-    node = node.items[0] if isinstance(node, Group) and len(node.items) == 1 else node
-    try:
-        for name in names:
-            if not isinstance(name, Sym):
-                raise UnreadableError("a derivative by what is no variable")
-            node = derivative(node, name.name)
-            if any(islice(tree.walk(node), _MAX_SIZE, None)):
-                raise UnreadableError("a derivative that is too long")
-    except UndefinedError as error:
-        raise UnreadableError(str(error)) from error
-    return node
 
 
 def _root(inner: Node, index: Node, real: bool = True) -> Node:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from mcts_math.answer.parse.applied import differentiated, repeated
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.text.vocabulary import CONSTRUCTORS
 from mcts_math.answer.values import nodes as tree
@@ -45,11 +44,6 @@ def _collection(kind: str, args: list[Node]) -> Node | None:
 def _formula(kind: str, args: list[Node]) -> Node | None:
     """Numbers, relations, polynomials, functions and what binds a variable."""
     match kind, args:
-        case "diff", [body, *by]:  # by x, or (x, 2)
-            powers = (
-                Power(item.items[0], item.items[-1]) if isinstance(item, Group) and item.items else item for item in by
-            )
-            return differentiated(body, [name for power in powers for name in repeated(power)])
         case "first", [first, *_]:  # what follows tells the precision or the generators
             return first
         case "whole", [Num(value)]:
@@ -64,9 +58,6 @@ def _formula(kind: str, args: list[Node]) -> Node | None:
             return Sum(tuple(args)) if kind == "Add" else Prod(tuple(args))
         case "Pow", [base, exponent]:
             return Power(base, exponent)
-        case "poly1d", [Group(items=items)]:  # coefficients, the highest first
-            falling = (Power(Sym("x"), Num(Fraction(power))) for power in reversed(range(len(items))))
-            return Sum(tuple(map(Prod, zip(items, falling, strict=True))))
         case "lim", [body, Sym(name), at, *_]:
             return Bound("lim", body, name, at, at)
         case "Lambda", [Sym(name), body]:  # of a family over the integers

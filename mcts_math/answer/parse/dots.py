@@ -13,7 +13,7 @@ from mcts_math.answer.values.exact import exact, same_residue
 from mcts_math.answer.values.nodes import DOTS, MINUS_ONE, Node, Num, Power, Prod, Sum, Sym, negate, rebuild, symbols
 
 _STARTS: Final = range(4)  # of the counter
-_MOST: Final = 1000  # terms that are written out
+_MOST: Final = 3000  # terms that are written out
 _COUNTER: Final = "… counted"
 
 
@@ -62,7 +62,7 @@ def summed(terms: Sequence[Node]) -> Node:
         return Sum(terms)
     closed = None
     if len(after) < 2:
-        closed = _closed("sum", known, after[0]) if after else _geometric(known) or _series("sum", known, None)
+        closed = _indexed("sum", known, after[0]) if after else _geometric(known) or _series(known)
     return closed or tree.Call(f"…{place}", known + after, free=True)
 
 
@@ -72,12 +72,8 @@ def multiplied(factors: Sequence[Node]) -> Node:
     place = factors.index(DOTS)
     closed = None
     if place > 1 and len(factors) == place + 2 and factors[-1] != DOTS:
-        closed = _closed("prod", factors[:place], factors[-1])
+        closed = _indexed("prod", factors[:place], factors[-1])
     return closed or Prod(factors)
-
-
-def _closed(kind: str, known: Sequence[Node], last: Node) -> Node | None:
-    return _indexed(kind, known, last) or _series(kind, known, last)
 
 
 def _indexed(kind: str, known: Sequence[Node], last: Node) -> Node | None:
@@ -94,15 +90,17 @@ def _indexed(kind: str, known: Sequence[Node], last: Node) -> Node | None:
     return None
 
 
-def _series(kind: str, known: Sequence[Node], last: Node | None) -> Node | None:
+def _series(known: Sequence[Node]) -> Node | None:
     """By even steps of the numbers in its last two terms, if these give the others too: `x - x^3/3! + x^5/5! - …`."""
+    if len(known) < 3:
+        return None
     signs, bodies = zip(*map(_signed, known), strict=True)
     alternates = signs[0] != signs[1]
     if any((a != b) != alternates for a, b in pairwise(signs)):
         return None
     counter = Sym(_COUNTER)
     body = _rule(bodies[-2], bodies[-1], Sum((counter, Num(Fraction(2 - len(known))))))
-    if body is None or (last is None and len(known) < 3):
+    if body is None:
         return None
 
     def term(index: int) -> Node:
@@ -110,28 +108,8 @@ def _series(kind: str, known: Sequence[Node], last: Node | None) -> Node | None:
 
     if not all(same_residue(term(index), body) for index, body in enumerate(bodies[:-2])):
         return None
-    count: Node = tree.INFINITY
-    if last is not None:
-        sign, end = _signed(last)
-        places = (place + len(known) - 2 for place in _places(bodies[-2], bodies[-1], end))
-        places = (place for place in places if place >= len(known) and sign == signs[0] * (-1) ** (place * alternates))
-        place = next((place for place in places if same_residue(term(place), end)), None)
-        if place is None:
-            return None
-        count = Num(Fraction(place))
     turns = Power(MINUS_ONE, counter) if alternates else tree.ONE
-    return tree.Bound(kind, Prod((Num(Fraction(signs[0])), turns, body)), _COUNTER, tree.ZERO, count)
-
-
-def _places(first: Node, second: Node, last: Node) -> set[int]:
-    """How many steps from `first` to `second` may lead from `first` to `last`, by the numbers in them."""
-    places = set()
-    numbers = ([part.value for part in tree.walk(node) if isinstance(part, Num)] for node in (first, second, last))
-    for one, two, end in zip(*numbers, strict=False):  # the last term may have another shape
-        for a, b, c in zip(*(value.as_integer_ratio() for value in (one, two, end)), strict=True):
-            if a != b and (c - a) % (b - a) == 0:
-                places.add((c - a) // (b - a))
-    return places
+    return tree.Bound("sum", Prod((Num(Fraction(signs[0])), turns, body)), _COUNTER, tree.ZERO, tree.INFINITY)
 
 
 def _signed(term: Node) -> tuple[int, Node]:
@@ -170,40 +148,3 @@ def _geometric(known: Sequence[Node]) -> Node | None:
     if not symbols(ratio) and (size is None or abs(size) >= 1):
         return None
     return Prod((known[0], Power(Sum((tree.ONE, negate(ratio))), MINUS_ONE)))
-
-
-def endless(node: Node) -> Node:
-    """`node` with nested roots and fractions that go on for ever as what they come to.
-
-    x = √(a + bx) is (b + √(b² + 4a))/2, and x = a + b/x is (a + √(a² + 4b))/2.
-    """
-    level = _level(node)
-    if level is None:
-        return rebuild(node, endless)
-    root, a, b, within = level
-    count = 1
-    while (following := _level(within)) is not None and following[:2] == (root, a) and following[2] in (b, None):
-        count, within = count + 1, following[3]
-    if b is None or within != DOTS or count < 2 or not all(symbols(part) or (exact(part) or 0) > 0 for part in (a, b)):
-        return rebuild(node, endless)
-    first, second = (b, a) if root else (a, b)
-    under = Sum((Power(first, Num(Fraction(2))), Prod((Num(Fraction(4)), second))))
-    return Prod((tree.HALF, Sum((first, Power(under, tree.HALF)))))
-
-
-def _level(node: Node) -> tuple[bool, Node, Node | None, Node] | None:
-    """Whether it is a root, a, b and x of √(a + b x), or of a + b/x; None of anything else. Of dots no b is known."""
-    root = isinstance(node, Power) and node.exponent == tree.HALF
-    inside = node.base if isinstance(node, Power) and root else node
-    if not isinstance(inside, Sum) or len(inside.items) != 2:
-        return None
-    a, rest = inside.items
-    if rest == DOTS:
-        return root, a, None, DOTS
-    factors = rest.items if isinstance(rest, Prod) else (rest,)
-    *before, last = factors
-    if not root:
-        if not isinstance(last, Power) or last.exponent != MINUS_ONE:
-            return None
-        last = last.base
-    return root, a, tree.joined(Prod, before) if before else tree.ONE, last

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from mcts_math.answer.parse.dots import endless
 from mcts_math.answer.parse.grammar import parse_tokens
 from mcts_math.answer.parse.numbers import decimal_value
 from mcts_math.answer.parse.tidy import reject_prose, tidy
@@ -20,7 +19,7 @@ from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import MARKS, meanings
 from mcts_math.answer.values.matrices import components
-from mcts_math.answer.values.nodes import DOTS, Call, Group, Node, Num, Relation, Text, walk
+from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
 from mcts_math.answer.values.shapes import with_words
 
 _MAX_REMEMBERED: Final = 2000  # characters
@@ -191,8 +190,6 @@ def parse(clean: str, thousands: bool = True) -> Node:
         if len(numbers) < 2 or not all(map(_PLAIN_NUMBER.fullmatch, numbers)):
             raise
         node = Group("", "", tuple(number for text in numbers if (number := read(text).node) is not None))
-    if DOTS in walk(node):
-        node = endless(node)
     reject_prose(node)
     return components(tidy(with_words(node)))
 

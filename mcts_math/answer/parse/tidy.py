@@ -15,7 +15,7 @@ from mcts_math.answer.parse.domains import line, over_range, through_point, with
 from mcts_math.answer.parse.dots import listed
 from mcts_math.answer.parse.tokens import UnreadableError
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.matrices import as_tuple, length, matrix_value, power_of_interval, scaled, transposed_list
+from mcts_math.answer.values.matrices import as_tuple, length, matrix_value, scaled, transposed_list
 from mcts_math.answer.values.measures import compound, is_measure, product_of_measures, sum_of_measures
 from mcts_math.answer.values.nodes import DOTS, Group, Node, Power, Prod, Quantity, Relation, SetOp, Sum, Sym
 from mcts_math.answer.values.shapes import CONNECTIVES, assignments, is_family, named_point
@@ -80,7 +80,7 @@ def _tidy_formula(node: Sum | Prod | Power) -> Node | None:
         return vector
     if any(map(is_measure, tree.walk(node))) and not (isinstance(node, Prod) and _count_signs(node)):
         return _possible(product_of_measures(node))
-    return transposed_list(node) or power_of_interval(node) if isinstance(node, Power) else None
+    return transposed_list(node) if isinstance(node, Power) else None
 
 
 def _possible(result: Node | None) -> Node:

@@ -45,7 +45,6 @@ def answer_classes(
     answers: Sequence[str],
     weights: Sequence[float] | None = None,
     same: Callable[[str, str], bool] = is_equiv,
-    key: Callable[[str], Hashable | None] = canonical_key,
 ) -> list[AnswerClass]:
     """Groups answers by equality, in order of first appearance.
 
@@ -55,7 +54,6 @@ def answer_classes(
         answers: the answers; an unreadable one equals only its own text.
         weights: one for each answer, >= 0; 1 each where None.
         same: whether two answers are equal; asked about one answer of each key, never about one pair twice.
-        key: answers with equal keys are equal; None: no other is known to be.
 
     Raises:
         ValueError: there are not as many weights as answers.
@@ -63,7 +61,7 @@ def answer_classes(
     if weights is not None and len(weights) != len(answers):
         raise ValueError(f"{len(weights)} weights for {len(answers)} answers")
     members: dict[Hashable, list[int]] = {}
-    known = {answer: key(answer) for answer in dict.fromkeys(answers)}
+    known = {answer: canonical_key(answer) for answer in dict.fromkeys(answers)}
     for index, answer in enumerate(answers):
         own = known[answer]
         members.setdefault(("own", answer) if own is None else ("key", own), []).append(index)
@@ -82,11 +80,10 @@ def majority(
     answers: Sequence[str],
     weights: Sequence[float] | None = None,
     same: Callable[[str, str], bool] = is_equiv,
-    key: Callable[[str], Hashable | None] = canonical_key,
 ) -> AnswerClass | None:
     """The heaviest class of equal answers, the first to appear among equally heavy ones; None without answers.
 
     Args and errors: as `answer_classes`.
     """
-    classes = answer_classes(answers, weights, same, key)
+    classes = answer_classes(answers, weights, same)
     return max(classes, key=lambda group: group.weight, default=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from itertools import chain, pairwise, repeat
 from typing import Final
 
@@ -12,7 +11,6 @@ from mcts_math.answer.rules.families import same_family, share_constants
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.matrices import matrix_value
 from mcts_math.answer.values.nodes import Call, Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
 from mcts_math.answer.values.shapes import as_rows, assignments, closed, label_key, letters
 from mcts_math.answer.verdict import Policy
@@ -144,11 +142,6 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
     if isinstance(other, Group) and closed(other) and 1 in (len(matrix.rows), len(matrix.rows[0])):
         cells = tuple(cell for row in matrix.rows for cell in row)
         return Decision(_same_sequence(cells, other.items, policy), "entries of the vectors")
-    if isinstance(other, tree.Power) and isinstance(other.exponent, Sym):
-        at = [{other.exponent.name: tree.Num(Fraction(number))} for number in range(1, 5)]
-        pairs = [(tree.substitute(matrix, values), matrix_value(tree.substitute(other, values))) for values in at]
-        same = all(power is not None and _compare_matrices(own, power, policy).equal for own, power in pairs)
-        return Decision(same, "powers of the matrix")
     return Decision(False, "a matrix against something else")
 
 

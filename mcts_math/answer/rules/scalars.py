@@ -25,7 +25,6 @@ from mcts_math.answer.values.exact import (
     terminates,
     written,
 )
-from mcts_math.answer.values.matrices import matrices_equal
 from mcts_math.answer.values.nodes import Bound, Call, Const, Node, Num, Power, Prod, Sym, substitute, symbols, walk
 from mcts_math.answer.values.points import points
 from mcts_math.answer.verdict import Policy
@@ -43,8 +42,6 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether the two expressions are equal; never true where that could not be established."""
     if left == right:
         return True
-    if (known := matrices_equal(left, right)) is not None:
-        return known
     first, second = exact(left), exact(right)
     if first is not None and second is not None:
         return rationals_equal(left, right, first, second, policy)

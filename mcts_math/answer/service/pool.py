@@ -24,6 +24,7 @@ from mcts_math.errors import CheckerError
 from mcts_math.requests import Check
 
 _WINDOW: Final = 4096  # pairs that may wait for a heavy one before them, for each worker
+MAX_REMEMBERED: Final = 100_000  # verdicts
 _EASY: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
 
 
@@ -45,7 +46,6 @@ class CheckerPool:
         limit_s: wall-clock seconds for one pair, > 0; a pair that takes longer is a TIMEOUT.
         memory_mb: address space of a worker, >= 64.
         policy: the rules of comparison.
-        cache_size: verdicts to remember, >= 0.
     """
 
     def __init__(
@@ -54,12 +54,11 @@ class CheckerPool:
         limit_s: float = 2.0,
         memory_mb: int = 1024,
         policy: Policy = DEFAULT_POLICY,
-        cache_size: int = 100_000,
     ) -> None:
         if num_workers is not None and num_workers < 1:
             raise ValueError(f"num_workers must be >= 1, not {num_workers}")
-        if limit_s <= 0 or memory_mb < 64 or cache_size < 0:
-            raise ValueError("limit_s must be > 0, memory_mb >= 64 and cache_size >= 0")
+        if limit_s <= 0 or memory_mb < 64:
+            raise ValueError("limit_s must be > 0 and memory_mb >= 64")
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.num_workers = num_workers or cores
         self.policy = policy
@@ -67,7 +66,6 @@ class CheckerPool:
         self._memory_mb = memory_mb
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._cache: OrderedDict[tuple[Gold, str], Verdict] = OrderedDict()
-        self._cache_size = cache_size
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._pending = 0  # jobs that wait or are at work
@@ -189,7 +187,7 @@ class CheckerPool:
     def _settle(self, job: _Job, verdict: Verdict) -> None:
         with self._lock:
             self._cache[job.gold, job.pred] = verdict
-            while len(self._cache) > self._cache_size:
+            while len(self._cache) > MAX_REMEMBERED:
                 self._cache.popitem(last=False)
         job.future.set_result(verdict)
 
@@ -198,20 +196,11 @@ class PoolChecker:
     """Answers `Check` requests. Easy pairs are answered at once; no pair waits for another.
 
     Args:
-        num_workers: processes, >= 1; one for each core where None.
-        limit_s: wall-clock seconds for one pair, > 0.
-        memory_mb: address space of a worker, >= 64.
-        policy: the rules of comparison.
+        num_workers: as of a `CheckerPool`.
     """
 
-    def __init__(
-        self,
-        num_workers: int | None = None,
-        limit_s: float = 2.0,
-        memory_mb: int = 1024,
-        policy: Policy = DEFAULT_POLICY,
-    ) -> None:
-        self.pool = CheckerPool(num_workers, limit_s, memory_mb, policy)
+    def __init__(self, num_workers: int | None = None) -> None:
+        self.pool = CheckerPool(num_workers)
 
     async def check(self, request: Check) -> bool:
         """Whether the answer equals one of the accepted ones; one that can't be read, or not in time, does not.

@@ -1,6 +1,6 @@
 """Matrices and vectors: sums, products and powers of them as one, lengths, unit vectors; capitals that stand for them.
 
-Products of capitals that must be matrices do not commute: `P^{-1}AP` is not `PAP^{-1}`, `(AB)^{-1}` is `B^{-1}A^{-1}`.
+Products of capitals that must be matrices do not commute: `P^{-1}AP` is not `PAP^{-1}`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from functools import reduce
 from typing import Final
 
 from mcts_math.answer.values import nodes as tree
-from mcts_math.answer.values.evaluate import noise
 from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.nodes import (
     MINUS_ONE,
@@ -29,14 +28,11 @@ from mcts_math.answer.values.nodes import (
     Sum,
     Sym,
     rebuild,
-    substitute,
-    symbols,
 )
 
 _MAX_CELLS: Final = 36
 _MARK: Final = "^"  # ends the name of a unit vector
 _UNITS: Final = ("i" + _MARK, "j" + _MARK, "k" + _MARK)
-_SMALL: Final = (Num(Fraction(2)), Num(Fraction(3)))
 _TRANSPOSE: Final = (Sym("T"), Sym("t"))
 
 
@@ -75,13 +71,6 @@ def scaled(node: Prod) -> Group | None:
     names = [item.name for item in others if isinstance(item, Sym)]
     plain = len(names) < len(others) == len(node.items) - 1 and not any(map(str.isupper, names))
     return as_tuple(node) if plain else None
-
-
-def power_of_interval(node: Power) -> Node:
-    """`[0, 1]^2` as `[0, 1] × [0, 1]`; any other power as it is."""
-    base, exponent = node.base, node.exponent
-    plain = isinstance(base, Group) and len(base.items) == 2 and base.left + base.right in ("[]", "()")
-    return Prod((base,) * int(exponent.value)) if plain and exponent in _SMALL else node
 
 
 def coefficients(node: Node, names: Sequence[str]) -> Group:
@@ -166,13 +155,11 @@ def components(node: Node) -> Node:
     return coefficients(node, _UNITS if _UNITS[2] in used else _UNITS[:2])
 
 
-_CAPITAL: Final = " matrix"
 # An inverse of letters that are hardly units or quantities of physics, or a transpose.
 _TOLD: Final = re.compile(
     r"(?:[A-Z]|\([A-Z]{2,9}\))\^(?:\{T\}|T|\\top)(?![a-z])|[ABDEFGHPQSUXYZ]\)?\^\{-1\}"
     r"|(?<![A-Za-z])[A-Z] ?\\times ?[A-Z](?![A-Za-z])"  # of sets, or of vectors
 )
-_POINTS: Final = 3
 
 
 def tells_of_matrices(text: str) -> bool:
@@ -181,35 +168,13 @@ def tells_of_matrices(text: str) -> bool:
 
 
 def as_matrices(node: Node) -> Node:
-    """`node` with matrices for its capitals."""
+    """`node` with its products as calls, whose arguments keep their order; numbers stay in front."""
     match node:
-        case Power(base, Sym("T") as transpose):
-            return Power(as_matrices(base), transpose)
-        case Sym(name) if len(name) == 1 and name.isupper():
-            return Sym(name + _CAPITAL)
+        case Power(Prod(items), exponent) if exponent in (MINUS_ONE, *_TRANSPOSE):  # (AB)^T is B^T A^T
+            return as_matrices(Prod(tuple(Power(item, exponent) for item in reversed(items))))
+        case Prod(items):
+            numbers = tuple(item for item in items if exact(item) is not None)
+            others = tuple(as_matrices(item) for item in items if exact(item) is None)
+            if len(others) > 1:
+                return tree.joined(Prod, (*numbers, Call("product of matrices", others)))
     return rebuild(node, as_matrices)
-
-
-def matrices_equal(left: Node, right: Node) -> bool | None:
-    """Whether two formulas of matrices are equal; None where there are none, or what is not known of them."""
-    names = symbols(left) | symbols(right)
-    if not any(name.endswith(_CAPITAL) for name in names):
-        return None
-    values = [(_at(left, names, index), _at(right, names, index)) for index in range(_POINTS)]
-    return None if any(None in pair for pair in values) else all(mine == theirs for mine, theirs in values)
-
-
-def _at(node: Node, names: frozenset[str], index: int) -> list[Fraction | None] | None:
-    """The entries where its matrices have two random rows and other letters are numbers; None where not known."""
-    numbers = {name: [Num(Fraction(noise(name, index, place) % 97 - 48)) for place in range(4)] for name in names}
-    values = {
-        name: Matrix((tuple(four[:2]), tuple(four[2:]))) if name.endswith(_CAPITAL) else four[0]
-        for name, four in numbers.items()
-        if name != "T"
-    }
-    node = substitute(node, values)
-    if (number := exact(node)) is not None:  # that multiple of the identity
-        node = Matrix(((Num(number), ZERO), (ZERO, Num(number))))
-    matrix = matrix_value(node)
-    entries = [] if matrix is None else [exact(cell) for row in matrix.rows for cell in row]
-    return entries if entries and None not in entries else None
