@@ -265,11 +265,9 @@ def _require_resources(cluster: dict[str, float], resources: dict[str, Any], num
             )
 
 
-def _as_engine_error(error: Exception) -> EngineError | FloatingPointError:
+def _as_engine_error(error: Exception) -> EngineError:
     """What an actor raised, without Ray's wrapping."""
     cause = getattr(error, "cause", None) or error
-    if isinstance(cause, FloatingPointError):  # of one adapter
-        return FloatingPointError(*cause.args)
     if isinstance(cause, RefusedError):
         return cause
     if isinstance(cause, MctsMathError):
