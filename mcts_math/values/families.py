@@ -177,7 +177,7 @@ def _load_scorer(options: ScorerOptions) -> ValueModel:
 
 
 def _load_genrm(options: GenrmOptions) -> ValueModel:
-    from mcts_math.values.generative import GenerativeScorer
+    from mcts_math.values.servers import GenerativeScorer
 
     scorer = _connect(options, lambda client: GenerativeScorer.connect(client, options))
     return RewardModel(scorer, "last", options.model or options.base_url, whole=True)
