@@ -101,11 +101,9 @@ class ReplicatedEngine:
         return cast(Generation, await self._ask("generate", request))
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
-        """As `generate`."""
         return cast(Evaluation, await self._ask("evaluate", request))
 
     async def adapt(self, request: Adapt) -> Adaptation:
-        """As `generate`."""
         session = self._sessions.setdefault(request.session, _Session())
         reply: Adaptation = await self._ask("adapt", request)
         session.log.append(request)

@@ -53,8 +53,6 @@ class Visit:
 
 
 class Metrics:
-    """The numbers of one service."""
-
     def __init__(self, backends: Collection[Backend]) -> None:
         self._registry = registry = CollectorRegistry()
         self._visits = Counter(
@@ -93,8 +91,6 @@ class Metrics:
 
 @dataclass(slots=True)
 class Gateway:
-    """Models that are open."""
-
     models: dict[str, ServedModel]
     metrics: Metrics
     _backends: dict[str, Backend]
