@@ -167,18 +167,7 @@ def test_a_forced_mode_leaves_the_keys_of_the_files_own_method(repo: Path) -> No
     )
     assert (config.mode, config.max_depth, config.prompt_wrap) == ("react", 10, "react_sft")
     path = repo / "configs" / "react_sft.yaml"
-    assert load_config_as("react", path) == load_config(path, mode="react") == load_config(path)
-
-
-def test_a_mode_of_python_is_that_of_an_override(repo: Path) -> None:
-    path = repo / "configs" / "sbs_sft.yaml"
-    told = []
-    for words, mode in ((["mode=react"], None), ([], "react")):
-        with pytest.raises(ConfigError) as refused:
-            load_config(path, words, mode)
-        told.append(str(refused.value))
-    assert told[0] == told[1]
-    assert load_config(path, ["mode=dvts"]) == load_config(path, mode="dvts")
+    assert load_config_as("react", path) == load_config(path, ["mode=react"]) == load_config(path)
 
 
 def test_values_have_one_source() -> None:
