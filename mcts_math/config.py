@@ -35,6 +35,8 @@ _PUBLISHED_KEYS: Final = PublishedOptions.model_fields
 
 
 class Config(Common):
+    """All settings of a run."""
+
     options: Settings = Field(default_factory=METHODS["mcts"].options, exclude=True)  # the keys of the method
 
     @property
