@@ -83,14 +83,13 @@ class Config(Common):
         return make_config(without_nulls(self.given() | settings, filter(_is_key, settings)))
 
 
-def load_config(path: str | Path | None, overrides: Sequence[str] = (), mode: str | None = None) -> Config:
+def load_config(path: str | Path | None, overrides: Sequence[str] = ()) -> Config:
     """Reads a YAML file (None: defaults) and applies `key=value` overrides, whose values are YAML too.
 
-    `mode` is short for the last override `mode=…`. Raises ConfigError for a file that can't be read, and for keys that
-    are unknown, of a wrong type or value, or contradict each other.
+    Raises ConfigError for a file that can't be read, and for keys that are unknown, of a wrong type or value, or
+    contradict each other.
     """
-    settings, where = _read(path, overrides if mode is None else [*overrides, f"mode={mode}"])
-    return make_config(settings, where)
+    return make_config(*_read(path, overrides))
 
 
 def load_config_as(mode: str, path: str | Path | None, overrides: Sequence[str] = ()) -> Config:

@@ -14,9 +14,6 @@ from mcts_math.requests import Evaluate, Evaluation, Generate, Policy
 
 NO_HEAD = "a value was asked of a model that was loaded without value head; load with need_value"
 _LONG_TEXT = 20_000  # characters from which on a prompt is tokenised off the event loop
-# A text that would be this many times too long, were all its tokens the longest ones, is not even tokenised. The factor
-# is for tokenizers that shorten the text first.
-_ABSURD = 16
 
 
 def free_bytes() -> int:
@@ -60,12 +57,9 @@ async def evaluate_by_generating(engine: Policy, request: Evaluate) -> Evaluatio
 
 
 async def encode_prompt(codec: Codec, prompt: Prompt, context_length: int) -> tuple[int, ...] | int:
-    """Tokens of a prompt, or their number (for absurd texts a lower bound) where they leave no room for another one.
-    Raises EngineError where the prompt is no text, or a conversation that the model's template refuses."""
+    """Tokens of a prompt, or their number where they leave no room for another one. Raises EngineError where the prompt
+    is no text, or a conversation that the model's template refuses."""
     size = len(prompt) if isinstance(prompt, str) else sum(map(len_of, prompt.messages))
-    fewest = size // codec.longest_token
-    if fewest > _ABSURD * context_length:
-        return fewest
     encode = codec.encode_prompt
     tokens = await asyncio.to_thread(encode, prompt) if size > _LONG_TEXT else encode(prompt)
     return tokens if len(tokens) < context_length else len(tokens)

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mcts_math.engine.checkpoint import NO_TEMPLATE, NO_TOOLS, inspect, read_chat_template
 from mcts_math.engine.part_settings import RULE, RuleSettings, read_settings
-from mcts_math.engine.spec import EngineOptions, EngineSpec, RuleOptions
+from mcts_math.engine.spec import EngineOptions, RuleOptions
 from mcts_math.engine.table import ENGINES, find_lack
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import Policy
@@ -18,15 +18,8 @@ from mcts_math.settings import suggest
 _PLAIN = (bool, int, float, str, type(None))
 
 
-def find_engine(name: str) -> EngineSpec:
-    if name not in ENGINES:
-        raise ConfigError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}.")
-    return ENGINES[name]
-
-
 def require(engine: str, needed_by: str, **needed: bool) -> None:
     """Raises ConfigError where an engine lacks what is `needed` (see `find_lack`) by whom the message is to name."""
-    find_engine(engine)
     if lack := find_lack(engine, **needed):
         raise ConfigError(f"{needed_by} needs {lack}.")
 
@@ -35,7 +28,7 @@ def check_engine(options: EngineOptions) -> None:
     """Looks at the arguments and the checkpoint's files, without loading any. Raises ConfigError, CheckpointError, and
     EngineError where the engine is not installed."""
     check_arguments(options)
-    spec = find_engine(options.engine)
+    spec = ENGINES[options.engine]
     if not options.model_dir:
         otherwise = "" if spec.needs_weights else f", or with engine {options.engine} the model's name"
         example = "models/mini" if options.example is None else "Qwen/Qwen3-4B"
@@ -58,7 +51,7 @@ def check_engine(options: EngineOptions) -> None:
 def check_arguments(options: EngineOptions) -> None:
     """Looks at names, types and presence of the engine's arguments. Raises ConfigError where one is unknown, missing,
     or of the wrong type, and EngineError where the engine is not installed, so that its arguments are not known."""
-    spec = find_engine(options.engine)
+    spec = ENGINES[options.engine]
     for name, example in spec.required_arguments.items():
         if name not in options.arguments:
             raise ConfigError(f"engine: {options.engine} needs {name}. Give it as engine_args={{{name}: {example}}}.")
@@ -83,7 +76,7 @@ def load_policy(options: EngineOptions) -> Policy:
         from mcts_math.engine.replicas import ReplicatedEngine
 
         return ReplicatedEngine.start(options)
-    return find_engine(options.engine).load(options)
+    return ENGINES[options.engine].load(options)
 
 
 def _check_type(name: str, value: Any, kind: Any) -> None:

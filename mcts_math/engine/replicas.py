@@ -101,11 +101,9 @@ class ReplicatedEngine:
         return cast(Generation, await self._ask("generate", request))
 
     async def evaluate(self, request: Evaluate) -> Evaluation:
-        """As `generate`."""
         return cast(Evaluation, await self._ask("evaluate", request))
 
     async def adapt(self, request: Adapt) -> Adaptation:
-        """As `generate`."""
         session = self._sessions.setdefault(request.session, _Session())
         reply: Adaptation = await self._ask("adapt", request)
         session.log.append(request)
@@ -265,11 +263,9 @@ def _require_resources(cluster: dict[str, float], resources: dict[str, Any], num
             )
 
 
-def _as_engine_error(error: Exception) -> EngineError | FloatingPointError:
+def _as_engine_error(error: Exception) -> EngineError:
     """What an actor raised, without Ray's wrapping."""
     cause = getattr(error, "cause", None) or error
-    if isinstance(cause, FloatingPointError):  # of one adapter
-        return FloatingPointError(*cause.args)
     if isinstance(cause, RefusedError):
         return cause
     if isinstance(cause, MctsMathError):

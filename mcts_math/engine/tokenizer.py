@@ -39,7 +39,6 @@ class Codec:
         if not vocabulary:
             raise CheckpointError("the checkpoint's tokenizer has an empty vocabulary")
         self.vocab_size = max(vocabulary.values()) + 1  # one more than the highest token id
-        self.longest_token = max(len(token) for token in vocabulary)  # characters of the longest token
         self.chat = ChatTemplate(tokenizer, self._encode_rendered, self.decode, self.eos_ids)
         self.matcher = cache(partial(StopMatcher, self))  # the one for some stop strings
         self.pieces = cache(self._pieces)

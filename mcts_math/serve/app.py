@@ -107,8 +107,6 @@ def make_app(gateway: Gateway, access: Access) -> FastAPI:
 
 
 class Chats:
-    """Answers chat requests."""
-
     def __init__(self, gateway: Gateway, access: Access) -> None:
         self._gateway, self._access = gateway, access
 

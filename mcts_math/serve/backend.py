@@ -45,7 +45,6 @@ class Backend:
 
     @property
     def in_flight(self) -> tuple[int, int]:
-        """See `Scheduler.in_flight`."""
         return self._scheduler.in_flight if self._scheduler is not None else (0, 0)
 
     async def open(self) -> None:

@@ -1,23 +1,28 @@
-"""The service: models, the backends behind them, and who may ask for how much."""
+"""The service: models, the backends behind them, who may ask for how much, and what Prometheus is told of it."""
 
 from __future__ import annotations
 
+import collections
 import hmac
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from mcts_math.config import Config
 from mcts_math.errors import EngineLostError, MctsMathError
 from mcts_math.scheduler import MakeSearch, Solved
 from mcts_math.serve.backend import Backend, OpenServices
-from mcts_math.serve.metrics import Metrics
 from mcts_math.serve.models import ServedModel, group
 from mcts_math.serve.orders import ChatRequest, Order, make_order
 from mcts_math.serve.replies import require_solved
 from mcts_math.services import Provided, open_services
 from mcts_math.web import Refused
+
+_BUCKETS_S: Final = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,56 @@ class Access:
 
 
 @dataclass(slots=True)
-class Gateway:
-    """Models that are open."""
+class Visit:
+    """A chat request while it is answered."""
 
+    model: str = ""  # whom it asks; "" while that is not known, or where it names none of ours
+    status: int = 500
+
+
+class Metrics:
+    def __init__(self, backends: Collection[Backend]) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._visits = Counter(
+            "mcts_math_requests", "chat requests that were answered", ["model", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "mcts_math_request_seconds", "time of a chat request", ["model"], registry=registry, buckets=_BUCKETS_S
+        )
+        self._tokens = Counter("mcts_math_tokens", "tokens of searches", ["model", "kind"], registry=registry)
+
+        def gauge(name: str, about: str, number: Callable[[Backend], int]) -> None:
+            Gauge(f"mcts_math_{name}", about, registry=registry).set_function(lambda: sum(map(number, backends)))
+
+        gauge("trees", "trees that grow", lambda backend: backend.in_flight[0])
+        gauge("service_requests", "requests of trees that wait for a reply", lambda backend: backend.in_flight[1])
+        gauge("service_losses", "how often services were lost and made anew", lambda backend: backend.num_losses)
+
+    @contextmanager
+    def visit(self) -> Iterator[Visit]:
+        visit, begun = Visit(), time.monotonic()
+        try:
+            yield visit
+        finally:
+            self._visits.labels(visit.model, str(visit.status)).inc()
+            self._seconds.labels(visit.model).observe(time.monotonic() - begun)
+
+    def spent(self, model: str, solved: Solved) -> None:
+        cost = solved.cost
+        spent = {"generated": cost.tokens, "prompt": cost.prompt_tokens, "cached": cost.cached_tokens}
+        for kind, tokens in spent.items():
+            self._tokens.labels(model, kind).inc(tokens)
+
+    def render(self) -> bytes:
+        return generate_latest(self._registry)
+
+
+@dataclass(slots=True)
+class Gateway:
     models: dict[str, ServedModel]
     metrics: Metrics
     _backends: dict[str, Backend]
-    _in_flight: Counter[str] = field(default_factory=Counter)
+    _in_flight: collections.Counter[str] = field(default_factory=collections.Counter)
 
     @classmethod
     def make(

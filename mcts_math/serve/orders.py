@@ -37,8 +37,6 @@ _NEUTRAL: Final[Mapping[str, tuple[Any, ...]]] = {
 
 
 class TextPart(Settings):
-    """A part of a message's content."""
-
     type: Literal["text"]
     text: str
 
@@ -103,8 +101,6 @@ class ChatRequest(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A search that was asked for."""
-
     request: ChatRequest
     model: ServedModel
     task: Task

@@ -21,8 +21,6 @@ _KINDS: Final = {401: "authentication_error", 404: "not_found_error", 429: "rate
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes the reply to one request."""
-
     id: str
     order: Order
     created: int = field(default_factory=lambda: int(time.time()))  # when, seconds since 1970

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mcts_math.config import Config
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.engine.load import find_engine
+from mcts_math.engine.table import ENGINES
 from mcts_math.errors import ConfigError
 from mcts_math.evaluate.experiments import ConfigFile, MethodConfig, SeededRun, check_contrasts, runs_of
 from mcts_math.settings import load_settings, make_settings
@@ -135,7 +135,7 @@ class Plan:
         return next(names, None)
 
     def _check_engine(self, config: Config) -> None:
-        if find_engine(config.engine).load_lockstep is None and self.config.processes > 1:
+        if ENGINES[config.engine].load_lockstep is None and self.config.processes > 1:
             raise ConfigError(
                 f"engine: {config.engine} serves many trees by itself: set processes to 1 (and num_replicas)."
             )

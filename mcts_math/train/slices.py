@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mcts_math.config import Config, make_config
-from mcts_math.engine.load import find_engine
+from mcts_math.engine.table import ENGINES
 from mcts_math.errors import MctsMathError
 from mcts_math.files import dump_line, replace_file, writing
 from mcts_math.monitor import Totals
@@ -138,7 +138,7 @@ async def _solve(config: Config, one: Slice) -> list[Solved]:
 async def _open_lockstep(config: Config, stack: AsyncExitStack) -> Provided:
     """The engine in lock-step, with every service counted that takes time; nothing where the engine can't: its
     batches depend on time."""
-    load = find_engine(config.engine).load_lockstep
+    load = ENGINES[config.engine].load_lockstep
     if load is None:
         return Provided()
     interpreter = await open_interpreter(config, stack, needed=config.make_format().runs_code)

@@ -32,8 +32,6 @@ NEUTRAL: Final = frozenset(
 
 
 class ServerOptions(Settings):
-    """How a server is reached."""
-
     api_key_env: str = Field("VALUE_API_KEY", description="environment variable that holds the server's API key")
     timeout_s: Real = Field(600.0, description="time for one reply of a server, seconds", gt=0)
     retries: Integer = Field(7, description="how often a request to a server is sent again", ge=0)
@@ -55,8 +53,6 @@ class ModelOptions(ServerOptions):
 
 
 class PrmOptions(ModelOptions):
-    """A process reward model."""
-
     layout: Literal["qwen", "skywork", "shepherd", "rlhflow"] | None = Field(
         None,
         description="how it reads steps: qwen (Qwen2.5-Math-PRM and other token classifiers), skywork "
@@ -68,8 +64,6 @@ class PrmOptions(ModelOptions):
 
 
 class OrmOptions(ModelOptions):
-    """An outcome reward model."""
-
     layout: Literal["sequence", "rlhflow"] = Field(
         "sequence", description="sequence (a classifier with one logit), or rlhflow (the word + or - in a conversation)"
     )
@@ -87,8 +81,6 @@ class ScorerOptions(ServerOptions):
 
 
 class GenrmOptions(ServerOptions):
-    """A generative verifier."""
-
     base_url: str = Field(description="address of an OpenAI-compatible API, with /v1")
     model: str = Field("", description="name of the model on the server; absent: the only one")
     api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the server's API key")
@@ -113,8 +105,6 @@ class GenrmOptions(ServerOptions):
 
 @dataclass(frozen=True, slots=True)
 class RewardSpec:
-    """A family of reward models, as it declares itself."""
-
     summary: str
     options: type[Settings]  # the keys of `value_args`
     load: Callable[[Any], ValueModel]  # loads or connects it; this blocks
@@ -177,7 +167,7 @@ def _load_scorer(options: ScorerOptions) -> ValueModel:
 
 
 def _load_genrm(options: GenrmOptions) -> ValueModel:
-    from mcts_math.values.generative import GenerativeScorer
+    from mcts_math.values.servers import GenerativeScorer
 
     scorer = _connect(options, lambda client: GenerativeScorer.connect(client, options))
     return RewardModel(scorer, "last", options.model or options.base_url, whole=True)

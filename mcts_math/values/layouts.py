@@ -27,8 +27,6 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A family's way of reading."""
-
     head: HeadKind  # what scores a place
     # tokens and places of a solution, of a question and at least one step; raises RefusedError where it can't be read
     encode: Callable[[str, Sequence[str]], Encoded]

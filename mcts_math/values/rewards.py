@@ -67,8 +67,6 @@ _Key = tuple[str, tuple[str, ...]]  # a question, and steps to and with the scor
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a scorer says of a partial solution."""
-
     steps: tuple[float, ...] | None  # probabilities in [0, 1] that all is right so far; None: too long for the scorer
     num_tokens: int = 0  # that were read for it
 

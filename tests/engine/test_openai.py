@@ -382,36 +382,6 @@ def test_one_odd_reply_costs_its_question_alone(server: FakeServer, odd: Answer)
         assert isinstance(reply, RefusedError if i in (0, 3) else Generation)
 
 
-@pytest.mark.parametrize("odd", [(200, {"choices": [GOOD | {"logprobs": None}]}), (400, {"message": "no"})])
-def test_odd_replies_that_are_faster_than_good_ones_end_no_run(server: FakeServer, odd: Answer) -> None:
-    def answer(path: str, body: dict[str, Any]) -> Answer:
-        if body["prompt"] == "bad":
-            return odd
-        time.sleep(0.5)
-        return 200, {"choices": [GOOD]}
-
-    server.answer = answer
-    asked = [Generate("good" if i % 10 == 0 else "bad", 1, WARM, i) for i in range(80)]
-    for i, reply in enumerate(try_asking(server, *asked)):
-        assert isinstance(reply, RefusedError if i % 10 else Generation)
-
-
-def test_a_server_of_which_every_reply_is_odd_ends_the_run(server: FakeServer) -> None:
-    server.answer = lambda path, body: (200, {"choices": [GOOD | {"logprobs": None}]})
-
-    async def scene() -> list[Any]:
-        engine = OpenAIEngine.connect("m", base_url=server.url)
-        replies = []
-        for i in range(40):
-            replies += await asyncio.gather(engine.generate(Generate("x", 1, WARM, i)), return_exceptions=True)
-        await engine.close()
-        return replies
-
-    kinds = [isinstance(reply, RefusedError) for reply in asyncio.run(scene())]
-    assert all(kinds[:31])
-    assert not any(kinds[31:])
-
-
 def test_nobody_at_the_address() -> None:
     begun = time.monotonic()
     with pytest.raises(EngineError, match=r"nothing answers at http://127.0.0.1:9/v1.*Is the server running"):

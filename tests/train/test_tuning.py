@@ -402,8 +402,8 @@ def test_what_is_served_is_what_was_trained(kind: str, settings: Settings, tmp_p
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
-        ({"options": {"targets": ["input_layernorm"]}}, EngineError, "not a linear layer"),
-        ({"options": {"targets": ["c_attn"]}}, EngineError, "no module 'c_attn'"),
+        ({"options": {"targets": ["input_layernorm"]}}, EngineError, "no linear module 'input_layernorm'"),
+        ({"options": {"targets": ["c_attn"]}}, EngineError, "no linear module 'c_attn'"),
         ({"options": {"layers": 9}}, EngineError, "has 2 layers"),
         ({"options": {"layer": 1}}, ConfigError, "options: unknown key 'layer'. Did you mean 'layers'"),
         ({"kind": "lora", "options": {"rankk": 1}}, ConfigError, "kind: lora, options: peft refuses it for LoraConfig"),

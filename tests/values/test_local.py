@@ -16,7 +16,7 @@ from reward_checkpoints import CONTEXT, KINDS
 from mcts_math.config import make_config
 from mcts_math.errors import CheckpointError, ConfigError
 from mcts_math.requests import Evaluate, Evaluation, PartialSolution, ValueModel
-from mcts_math.values.heads import read_value_head
+from mcts_math.values.local import read_value_head
 
 QUESTION = "How much is (2 + 3) * 4?"
 STEPS = ("First, 2 + 3 = 5.", "Then 5 * 4 = 20,\nwhich is the answer.", "The answer is 20.")

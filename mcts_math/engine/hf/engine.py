@@ -32,7 +32,7 @@ from mcts_math.engine.hf.sequence import Job
 from mcts_math.engine.hf.token_beam import beam_search
 from mcts_math.engine.hf.worker import EngineThread
 from mcts_math.engine.spec import AdapterOptions, RuleOptions
-from mcts_math.errors import EngineError
+from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import Prompt
 from mcts_math.requests import Adapt, Adaptation, Evaluate, Evaluation, Generate, Generation
 
@@ -53,7 +53,7 @@ class JobEngine(Protocol):
 
     async def generate(self, request: Generate) -> Generation:
         """Samples continuations of a prompt, with its value from the same forward pass where wanted. Raises EngineError
-        where the request makes no sense, or the engine is closed or broke down; FloatingPointError where the adapter's
+        where the request makes no sense, or the engine is closed or broke down; RefusedError where the adapter's
         weights overflow (other sessions go on)."""
         check_request(request)
         prompt = await self._encode(request.prompt)
@@ -137,7 +137,7 @@ class HFEngine(JobEngine):
         reply = await super().generate(request)
         if request.adapter and not all(math.isfinite(sample.logprob) for sample in reply.samples):
             remedy = "lower adapter_lr, or use dtype bfloat16 or float32"
-            raise FloatingPointError(f"what {request.adapter!r} has learnt makes the model overflow; {remedy}")
+            raise RefusedError(f"what {request.adapter!r} has learnt makes the model overflow; {remedy}")
         return reply
 
     async def adapt(self, request: Adapt) -> Adaptation:

@@ -91,8 +91,7 @@ class CausalModel:
 
     def values(self, hidden: Tensor) -> list[float]:
         """v of hidden states [B, H]."""
-        if self.head is None:
-            raise EngineError("the model was loaded without a value head")
+        assert self.head is not None
         values: list[float] = self.head(hidden).tolist()
         return values
 

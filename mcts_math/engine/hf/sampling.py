@@ -14,16 +14,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mcts_math.messages import Sampling
 
 _MASK = (1 << 64) - 1
-_STRIDE = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
-_BLOCK = 64
+_STRIDE = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
 _NUCLEUS = 64  # tokens that nearly every nucleus fits into
 _COLDEST = 1e-30  # the least temperature that is divided by: a float32 ends at 1e-38
 _MOST = 1 << 31  # more tokens than any vocabulary has
@@ -35,26 +32,19 @@ class UniformStream:
 
     def __init__(self, seed: int) -> None:
         """`seed`: any integer; of those beyond 64 bits the low 64 count."""
-        self._key = _mix(np.array([seed & _MASK], dtype=np.uint64))
-        self._numbers: list[float] = []
-        self._first = 0
+        self._key = _mix(seed & _MASK)
 
     def at(self, position: int) -> float:
         """The number at a position >= 0, with the 24 bits that a float32 keeps exactly."""
-        index = position - self._first
-        if not 0 <= index < len(self._numbers):
-            self._first, index = position, 0
-            counters = np.arange(position + 1, position + 1 + _BLOCK, dtype=np.uint64) * _STRIDE
-            self._numbers = ((_mix(self._key + counters) >> np.uint64(40)) * 2.0**-24).tolist()
-        return self._numbers[index]
+        bits = _mix((self._key + (position + 1) * _STRIDE) & _MASK)
+        return (bits >> 40) * 2.0**-24
 
 
-def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """64 well mixed bits of each 64 bits (SplitMix64; Steele, Lea and Flood 2014)."""
-    bits = (bits ^ bits >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ bits >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    mixed: NDArray[np.uint64] = bits ^ bits >> np.uint64(31)
-    return mixed
+def _mix(bits: int) -> int:
+    """64 well mixed bits of 64 bits (SplitMix64; Steele, Lea and Flood 2014)."""
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & _MASK
+    return bits ^ bits >> 31
 
 
 class BatchSampling:

@@ -9,15 +9,12 @@ declare; what it reads in a reply (thought, tool calls) is taken over. Values ne
 What other servers lack is found by a short request before the first one of a kind, and said once (`abilities`). Where
 log-probabilities are not told, they are 0, so that the samples of a node have equal priors: all of them where one is a
 tool call, or a thought alone, of which none are told. A prompt is too long only if there is no room for one token after
-it. A reply in another form than the API's, one that breaks off or that never comes, ends its question; so many in a row
-that none of those in the air was good end the run.
+it. A reply in another form than the API's, one that breaks off or that never comes, ends its question.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from mcts_math.concurrency import gather
@@ -34,8 +31,6 @@ from mcts_math.errors import EngineError, RefusedError
 from mcts_math.messages import Conversation, Prompt, Sampling, text_of
 from mcts_math.requests import SEED_MASK, Evaluate, Evaluation, Generate, Generation
 
-_FEWEST_ODD = 32  # replies without a good one between them, from which on the server serves nobody
-
 
 class OpenAIEngine:
     """Policy and, on vLLM, value model behind HTTP. Make one with `OpenAIEngine.connect`."""
@@ -45,8 +40,6 @@ class OpenAIEngine:
         self._client = client
         self._context_length = served.context_length  # or what the server's refusals told
         self._thought_key = ""  # what it calls a thought, once it has told one
-        self._num_odd = 0  # odd replies since the last good one
-        self._in_flight = self._most_in_flight = 0
 
     @classmethod
     def connect(cls, model: str, *, need_value: bool = False, **arguments: Any) -> OpenAIEngine:
@@ -67,7 +60,7 @@ class OpenAIEngine:
     async def generate(self, request: Generate) -> Generation:
         """Samples continuations of a prompt, with its value from the same request where wanted. Raises RefusedError
         where the server refuses the request, or answers in another form (others may be fine); EngineError where the
-        request makes no sense, or the server can't be reached or serves nobody."""
+        request makes no sense, or the server can't be reached."""
         check_request(request)
         refuse_undeclared(request, "openai")
         require_told_stops(self.served, request.prompt, request.sampling)
@@ -79,12 +72,12 @@ class OpenAIEngine:
         body = self._body(prompt, request.sampling, request.seed, length, want_value)
         path = "chat/completions" if isinstance(prompt, Conversation) else self.served.dialect.texts
         opening = self._opening(request.prompt)
-        with self._noting_oddities():
+        url = self._client.base_url
+        with reader.reading(url):
             able = await self._abilities(path, body)
             replies = await self._ask(able, path, self._split(body, different, able))
             if replies is None:
                 return Generation((), too_long=True, num_prompt_tokens=length)
-            url = self._client.base_url
             told = "logprobs" not in able.lacks and not any(reader.leaves_out_logprobs(reply, url) for reply in replies)
             expected = reader.Expected(self.served, prompt, opening, request.sampling.stop, told)
             samples = [sample for reply in replies for sample in reader.parse_samples(reply, url, expected)]
@@ -195,23 +188,3 @@ class OpenAIEngine:
             return asked // 2
         self._context_length = limit
         return limit - length
-
-    @contextmanager
-    def _noting_oddities(self) -> Iterator[None]:
-        """While a request is served: an error that ends the run where the server serves nobody any more. That is said
-        only when as many replies have come as were ever in the air at once: odd ones may be the fast ones."""
-        self._in_flight += 1
-        self._most_in_flight = max(self._most_in_flight, self._in_flight)
-        try:
-            with reader.reading(self._client.base_url):
-                yield
-        except RefusedError as error:
-            if not isinstance(error.__cause__, ServerRefusedError):
-                self._num_odd += 1
-                if self._num_odd >= max(_FEWEST_ODD, self._most_in_flight):
-                    raise EngineError(f"{error}. So it was with each of its last {self._num_odd} replies") from error
-            raise
-        else:
-            self._num_odd = 0
-        finally:
-            self._in_flight -= 1

@@ -36,21 +36,14 @@ def find_sites(model: Any, layers: int | Sequence[int], targets: Sequence[str]) 
     ]
     count = max((number for number, _, _ in numbered), default=-1) + 1
     chosen = _choose_layers(count, layers, type(model).__name__)
-    inside = [(name, module) for number, name, module in numbered if number in chosen]
-    sites: dict[str, nn.Linear] = {}
-    for name, module in inside:
-        if any(name.endswith(f".{target}") for target in targets):
-            if not isinstance(module, nn.Linear):
-                raise EngineError(
-                    f"targets: {name} of {type(model).__name__} is a {type(module).__name__}, not a linear layer; "
-                    f"linear are {', '.join(_linear(inside))}"
-                )
-            sites[name] = module
+    linear = {n: module for i, n, module in numbered if i in chosen and isinstance(module, nn.Linear)}
+    sites = {n: module for n, module in linear.items() if any(n.endswith(f".{target}") for target in targets)}
     for target in targets:
         if not any(name.endswith(f".{target}") for name in sites):
+            there = sorted({name.rpartition(".")[2] for name in linear})
             raise EngineError(
-                f"targets: the chosen layers of {type(model).__name__} have no module {target!r}; linear are "
-                f"{', '.join(_linear(inside))}"
+                f"targets: the chosen layers of {type(model).__name__} have no linear module {target!r}; linear are "
+                f"{', '.join(there)}"
             )
     return sites
 
@@ -110,7 +103,3 @@ def _choose_layers(count: int, layers: int | Sequence[int], model: str) -> set[i
     if not chosen or min(chosen) < 0 or max(chosen) >= count:
         raise EngineError(f"layers: {layers}, but {model} has {count} layers, numbered from 0 on")
     return chosen
-
-
-def _linear(modules: Sequence[tuple[str, Any]]) -> list[str]:
-    return sorted({name.rpartition(".")[2] for name, module in modules if isinstance(module, nn.Linear)})
