@@ -426,9 +426,15 @@ def test_the_name_of_an_input_output_stands_for_an_entry_point_that_is_empty() -
     assert Problem.from_record({"entry_point": "", "input_output": stated}).entry_point == "f"
 
 
-def test_tests_that_patch_the_code_itself_need_one_process(ask: Ask) -> None:
-    test = "from unittest.mock import patch\nwith patch('solution.h', return_value=1):\n    assert f(1) == 2"
-    with pytest.raises(TaskError, match=r"patches solution\.h: state `isolation` as one_process"):
+@pytest.mark.parametrize(
+    "test",
+    [
+        "from unittest.mock import patch\nwith patch('solution.h', return_value=1):\n    assert f(1) == 2",
+        *(test["test"] for name, test, *_ in ONE if name.startswith(("patch ", "set input"))),
+    ],
+)
+def test_tests_that_patch_need_one_process(ask: Ask, test: str) -> None:
+    with pytest.raises(TaskError, match=r"patches [\w.]+: state `isolation` as one_process"):
         ask((Problem("", test, "f"), "```python\ndef h(): return 1\ndef f(x): return x + h()\n```"))
 
 

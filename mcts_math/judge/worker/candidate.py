@@ -17,12 +17,11 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from . import patches
 from .acts import perform
 from .clock import limited
 from .peer import Broken, Peer
@@ -181,10 +180,7 @@ def new_module(name: str, sources: list[str]) -> ModuleType:
 
 def load(program: dict[str, Any]) -> dict[str, Any]:
     """Runs the judged code and returns those of its names that the tests use."""
-    told: list[Callable[[str], Any]] = []
-    patches.follow(program["patched"], told)
     names = run_sources(new_module("solution", program["sources"]), program["sources"])
-    told.append(program["replaced"])
     roots = [entry["root"] for entry in program["entries"]]
     found = {name: names[name] for name in program["names"] if name in names}
     found |= {f"{name}.seed": sys.modules[name].seed for name in program["seeded"] if name in sys.modules}

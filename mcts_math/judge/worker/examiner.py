@@ -21,12 +21,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 from unittest import TestResult
 
-from . import equal, patches, source, suite, texts, units
+from . import equal, source, suite, texts, units
 from .acts import allowed, describe
 from .candidate import new_module
 from .clock import end_after
 from .guard import Guard
-from .patches import STAND_INS
+from .patches import STAND_INS, patched
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
 from .settled import catches_asserts
@@ -74,6 +74,8 @@ class Examination:
         tests = suite.read(self._problem["test"], has_arrays or self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
+        if isinstance(self._place, Peer) and (name := next(patched(tests.module), "")):
+            raise Verdict("bad_problem", f"`test` patches {name}: state `isolation` as one_process")
         if self._problem["or_method"]:
             self._entries = _found(self._entries, source.names_of(chosen.code).bound)
         self._prepare(tests.source, has_arrays)
@@ -187,9 +189,7 @@ class Examination:
         seeded = [
             n for n in _SEEDED if "seed(" in tests.source and n in sys.modules and not isinstance(self._place, Guard)
         ]
-        patched = self._patched(tests)
-        told = {"patched": sorted(patched), "replaced": patches.teller(patched)}
-        found = self._place.load(program | given | told | {"stand_ins": STAND_INS, "seeded": seeded})
+        found = self._place.load(program | given | {"stand_ins": STAND_INS, "seeded": seeded})
         for name, value in found.items():
             if catches_asserts(value):
                 raise Verdict("failed", f"failed: {name} of the code catches failed asserts too")
@@ -202,16 +202,6 @@ class Examination:
                 sys.modules[name] = ModuleType(name)
                 vars(sys.modules[name]).update(found)
         return found
-
-    def _patched(self, tests: suite.Suite) -> dict[str, Callable[..., Any]]:
-        """Functions of the library that the tests patch. Raises Verdict where they patch the code itself."""
-        if isinstance(self._place, Guard):
-            return {}
-        names = patches.patched(tests.module)
-        for name in names:
-            if name.startswith(tuple(f"{module}." for module in STAND_INS)):
-                raise Verdict("bad_problem", f"`test` patches {name}: state `isolation` as one_process")
-        return patches.functions(names)
 
     def _bind(self, found: dict[str, Any], names: dict[str, Any]) -> Any:
         """Checks that the code defines what is asked for, and returns what `check` and the cases call."""
