@@ -31,7 +31,7 @@ def particle_gibbs(tree: Tree, expansion: Expansion, options: GibbsOptions) -> S
         new = max(1, options.n_generate_sample - len(retained))
         particles = yield from sweep(tree, expansion, new, retained, f"sweep {number} ")
         if not particles:
-            return
+            continue  # all outgrew the context; those of the next sweep may not
         rng = random.Random(expansion.seed(tree, f"sweep {number} retained"))
         chances = weights([node.value for node in particles])
         retained = rng.choices(particles, weights=chances, k=options.retained_particles)

@@ -212,6 +212,19 @@ def test_a_sweep_has_a_new_particle_however_few_there_are() -> None:
     assert len(tree.root.children) == 2
 
 
+@pytest.mark.parametrize("too_long", [1, 2])
+def test_a_sweep_that_outgrows_the_context_leaves_the_later_ones_their_chance(too_long: int) -> None:
+    class Narrow(Guide):
+        async def generate(self, request: Generate) -> Generation:
+            reply = await super().generate(request)
+            steps = [path for path, _ in self.asked if path]
+            return Generation((), too_long=True) if self.asked[-1][0] and len(steps) <= too_long else reply
+
+    tree = grow("particle_gibbs", Narrow({}), n_generate_sample=1, sweeps=too_long + 1)
+    assert len(tree.root.children) == too_long + 1
+    assert [tree.nodes[i].answer for i in tree.solutions] == ["aaa"]
+
+
 def test_a_beam_that_is_cut_while_values_come_keeps_its_answers_behind_earlier_ones() -> None:
     class Slow(Guide):
         async def generate(self, request: Generate) -> Generation:
