@@ -7,7 +7,9 @@ wrong type are errors that name file and key.
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
@@ -118,7 +120,7 @@ def make_settings(model: type[Model], settings: Mapping[str, Any], where: Mappin
     try:
         return model(**settings)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(item, where) for item in error.errors())) from None
+        raise ConfigError("\n".join(_explain(item, where, model) for item in error.errors())) from None
 
 
 def suggest(name: str, known: Iterable[str], otherwise: str = "Run with --help for all keys.") -> str:
@@ -180,15 +182,30 @@ def explain(item: Any) -> str:
     return f"{place} must be given" if item["type"] == "missing" else f"{place}: {message}, not {item['input']!r}"
 
 
-def _explain(item: Any, where: Mapping[str, str]) -> str:
+def _explain(item: Any, where: Mapping[str, str], model: type[BaseModel]) -> str:
     """A problem, and where its keys stand: those that it names, where it is of several."""
     problem = explain(item)
     if item["loc"]:
-        return f"{where.get(str(item['loc'][0]), 'config')}: {problem}."
+        key = str(item["loc"][0])
+        spelling = _spell(key, item["type"], item["input"], is_override(key, where)) if len(item["loc"]) == 1 else ""
+        if item["type"] == "literal_error" and len(item["loc"]) == 1:
+            spelling = f" It means {model.model_fields[key].description}."
+        return f"{where.get(key, 'config')}: {problem}.{spelling}"
     named = {source for key, source in where.items() if re.search(rf"\b{re.escape(str(key))}\b", problem)}
     return (
         f"{' and '.join(sorted(named or where.values())) or 'config'}: {problem}{'' if problem.endswith('?') else '.'}"
     )
+
+
+def _spell(key: str, fault: str, found: Any, is_word: bool) -> str:
+    """How to write a list or a mapping where something else stands: a sentence with a space before it, or ""."""
+    if fault == "list_type" and isinstance(found, (str, int, float)):
+        value = json.dumps([found], ensure_ascii=False)  # which is YAML too
+    elif fault in ("list_type", "dict_type"):
+        value = "[…]" if fault == "list_type" else "{NAME: VALUE}"
+    else:
+        return ""
+    return f" Write {shlex.quote(f'{key}={value}') if is_word else f'{key}: {value}'}"
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

@@ -241,15 +241,15 @@ def test_null_takes_a_key_of_the_file_away(tmp_path: Path) -> None:
         ("seed", "write seed=VALUE as one word"),
         ("seed={", "not valid YAML: while parsing a flow node, expected the node content, but found '<stream end>'"),
         ("engine_args={dtype:", "Quote a list or a mapping for the shell: 'engine_args={…'"),
-        ("engine_args=3", "engine_args: Input should be a valid dictionary, not 3"),
-        ("stop=X", "stop: Input should be a valid list, not 'X'"),
+        ("engine_args=3", "not 3. Write 'engine_args={NAME: VALUE}'"),
+        ("stop=X", """not 'X'. Write 'stop=["X"]'"""),
         ("mode=mtcs", "not 'mtcs'. Did you mean 'mcts'?"),
         ("value=pmr", "not 'pmr'. Did you mean 'prm'?"),
         ("mode=token_beam", "set temperature=0, not 0.7"),
         ("max_new_tokens=9", "Did you mean 'max_tokens'?"),
         ("model=x", "Did you mean 'model_dir'?"),
         ("n=4", "Did you mean 'n_generate_sample'?"),
-        ("think=all", "think: Input should be 'keep' or 'search', not 'all'."),
+        ("think=all", "not 'all'. It means chat_steps: keep a thought whole, or search over its steps too"),
     ],
 )
 def test_bad_settings_are_named(override: str, message: str) -> None:
