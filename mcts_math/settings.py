@@ -256,10 +256,18 @@ def _problem(error: Exception) -> str:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.exists():
-        raise ConfigError(f"{path}: no such file. The project's own configs are in its folder configs/.")
+        raise ConfigError(f"{path}: no such file.{_suggest_file(path)}")
     data = _parse(read_text(path, "Give YAML in UTF-8, as the configs in configs/.", ConfigError), str(path))
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected `key: value` lines, found {type(data).__name__}.")
     return data
+
+
+def _suggest_file(path: Path) -> str:
+    """The configs of about the same name that come with the project, or where they are."""
+    shipped = sorted(Path("configs").rglob("*.yaml"))
+    near = difflib.get_close_matches(path.stem, [file.stem for file in shipped], 1)
+    meant = " or ".join(str(file) for file in shipped if file.stem in near)
+    return f" Did you mean {meant}?" if meant else " The project's own configs are in its folder configs/."

@@ -276,6 +276,15 @@ def test_the_file_is_named(tmp_path: Path) -> None:
     assert load_config(path).mode == "mcts"
 
 
+def test_the_name_of_a_config_that_is_not_there_finds_those_like_it(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repo)
+    for name, meant in (("mcts_sf", "Did you mean configs/mcts_sft.yaml?"), ("xyzzy", "in its folder configs/.")):
+        with pytest.raises(ConfigError, match=re.escape(f"{name}: no such file. ") + ".*" + re.escape(meant)):
+            load_config(name)
+
+
 def test_words_with_spaces_around_the_sign(tmp_path: Path) -> None:
     path = tmp_path / "override"  # a file of that name is none
     path.write_text("temperature: 1\n")
