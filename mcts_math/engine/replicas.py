@@ -193,7 +193,7 @@ class ReplicatedEngine:
                 raise EngineError("the engine is closed")
             if not starting:
                 told = "Ray's logs say of what (memory?). Finished questions are safe: go on with --resume"
-                raise EngineError(f"all {len(self._slots)} replicas died; {told}")
+                raise EngineLostError(f"all {len(self._slots)} replicas died; {told}")
             await asyncio.wait(starting, return_when=asyncio.FIRST_COMPLETED)
         return up
 

@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final, TypeAlias
 
-from mcts_math.concurrency import cancel, within
+from mcts_math.concurrency import cancel
 from mcts_math.errors import EngineError, EngineLostError, MctsMathError
-from mcts_math.messages import Prompt, Sampling
-from mcts_math.requests import Generate, Services
+from mcts_math.requests import Services
 from mcts_math.scheduler import MakeSearch, RunLimits, Scheduler, Solved
 from mcts_math.search.grade import grade
 from mcts_math.tasks import Task
@@ -20,22 +19,18 @@ OpenServices: TypeAlias = Callable[[AsyncExitStack], Awaitable[Services]]
 """Makes services, which the stack closes."""
 
 _log: Final = logging.getLogger(__name__)
-_PROBE_S: Final = 30.0
 _PAUSES_S: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
 """Before each try to load an engine again; the last one from then on."""
 
 
 class Backend:
-    """Solves single questions on shared services, made at the start and after each loss, which the prompt `probe`
-    tells."""
+    """Solves single questions on shared services, made at the start and after each loss."""
 
-    def __init__(self, open_services: OpenServices, probe: Prompt) -> None:
+    def __init__(self, open_services: OpenServices) -> None:
         self.num_losses = 0  # how often the services broke down
-        self._open_services, self._probe = open_services, probe
+        self._open_services = open_services
         self._stack = AsyncExitStack()
-        self._services: Services | None = None
         self._scheduler: Scheduler | None = None
-        self._looking = asyncio.Lock()
         self._reopening: asyncio.Task[None] | None = None
 
     @property
@@ -51,11 +46,11 @@ class Backend:
         """Makes the services. Raises MctsMathError where they can't be had."""
         stack = AsyncExitStack()
         try:
-            self._services = await self._open_services(stack)
+            services = await self._open_services(stack)
         except BaseException:
             await stack.aclose()
             raise
-        self._stack, self._scheduler = stack, Scheduler(self._services)
+        self._stack, self._scheduler = stack, Scheduler(services)
 
     async def close(self) -> None:
         """Closes the services; trees that still grow fail."""
@@ -72,35 +67,23 @@ class Backend:
         try:
             solved = await scheduler.solve(task, make_search, grade, limits=limits, session=session)
         except MctsMathError as error:
-            if await self._is_lost(scheduler, error):
+            if self._is_lost(scheduler, error):
                 raise EngineLostError(f"the engine was lost while it searched ({error}); it is loaded anew") from error
             raise
         if solved.fault is not None:
             _log.error("a search broke down", exc_info=solved.fault)
         return solved
 
-    async def _is_lost(self, scheduler: Scheduler, error: MctsMathError) -> bool:
+    def _is_lost(self, scheduler: Scheduler, error: MctsMathError) -> bool:
         """Whether the services of this scheduler are no more; the first to find out has them made anew."""
-        async with self._looking:
-            if scheduler is not self._scheduler:
-                return True
-            if isinstance(error, EngineError) and not isinstance(error, EngineLostError) and await self._answers():
-                return False
-            self._scheduler = None
-            self.num_losses += 1
-            _log.error("services are lost and made anew: %s", error)
-            self._reopening = asyncio.create_task(self._reopen())
+        if scheduler is not self._scheduler:
             return True
-
-    async def _answers(self) -> bool:
-        """Whether the engine still writes a token: an error may be of one request alone."""
-        assert self._services is not None
-        request = Generate(self._probe, 1, Sampling(0.0, max_tokens=1), 0)
-        try:
-            await within(_PROBE_S, self._services.policy.generate(request))
-        except (MctsMathError, asyncio.TimeoutError) as error:
-            _log.error("the engine does not answer: %r", error)
+        if isinstance(error, EngineError) and not isinstance(error, EngineLostError):
             return False
+        self._scheduler = None
+        self.num_losses += 1
+        _log.error("services are lost and made anew: %s", error)
+        self._reopening = asyncio.create_task(self._reopen())
         return True
 
     async def _reopen(self) -> None:

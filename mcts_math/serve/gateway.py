@@ -107,7 +107,7 @@ class Gateway:
         backends: dict[str, Backend] = {}
         for members in group(models):
             runs_code = any(model.expansion.format.runs_code for model in members)
-            backend = Backend(_opener(members[0].config, runs_code, report, provide), members[0].probe)
+            backend = Backend(_opener(members[0].config, runs_code, report, provide))
             backends |= {model.name: backend for model in members}
         return cls({model.name: model for model in models}, Metrics(set(backends.values())), backends)
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from mcts_math.config import Config, load_config
 from mcts_math.errors import ConfigError
-from mcts_math.messages import Prompt
 from mcts_math.search.expansion import Expansion
 from mcts_math.services import has_values
 from mcts_math.solver import make_expansion
-from mcts_math.tasks import Task
 
 _SERVICES = ("engine", "model_dir", "engine_args", "num_replicas", "observations", "allow_unsafe_exec")
 
@@ -40,11 +38,6 @@ class ServedModel:
         if config.log_to != "none":
             raise ConfigError(f"{name}: log_to is for runs. A service tells its numbers at /metrics: leave log_to out.")
         return cls(name, config, make_expansion(config, use_values=has_values(config, None)))
-
-    @property
-    def probe(self) -> Prompt:
-        """A prompt that any engine of this config can answer."""
-        return self.expansion.format.prompt(Task("", "?"), [])
 
     @property
     def services_key(self) -> str:

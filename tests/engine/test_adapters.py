@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.engine.hf.lessons import make_lesson
 from mcts_math.engine.spec import AdapterOptions
-from mcts_math.errors import EngineError, RefusedError
+from mcts_math.errors import EngineError, EngineLostError, RefusedError
 from mcts_math.messages import Conversation, Message, Sample, Sampling
 from mcts_math.requests import Adapt, Adaptation, Generate, LossTerm
 
@@ -569,7 +569,7 @@ def test_a_step_that_breaks_down_is_told(engine: HFEngine, monkeypatch: pytest.M
     async def run() -> None:
         waiting = [engine.adapt(adapt("a")), engine.adapt(adapt("b")), engine.generate(ask("abc"))]
         replies = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
-        assert all(isinstance(reply, EngineError) and "broke down" in str(reply) for reply in replies)
+        assert all(isinstance(reply, EngineLostError) and "broke down" in str(reply) for reply in replies)
 
     asyncio.run(run())
 

@@ -154,16 +154,18 @@ def test_what_fails_fails_alone_and_only_a_dead_engine_is_loaded_anew(
 
 
 def test_an_engine_that_can_not_be_had_again_at_once_is_tried_again() -> None:
-    made: list[RandomPolicy] = []
+    def die(request: Generate) -> Generation:
+        raise EngineLostError("killed")
 
-    def make() -> RandomPolicy:
-        made.append(RandomPolicy(1))
+    made: list[ScriptedPolicy] = []
+
+    def make() -> ScriptedPolicy:
+        made.append(ScriptedPolicy(die if not made else lambda request: scripted(final("5"))))
         if len(made) == 2:
             raise EngineError("out of memory")
         return made[-1]
 
     with serving([served("chain", **GREEDY)], make) as service, service.client() as client:
-        asyncio.run(made[0].close())  # behind its back
         with pytest.raises(openai.InternalServerError, match="loaded anew"):
             client.chat.completions.create(model="chain", messages=user("Q?"))
         wait_until(lambda: service.gateway.is_ready)

@@ -16,7 +16,7 @@ from mcts_math.engine.hf.batch import Batch
 from mcts_math.engine.hf.kv_cache import KVBlock
 from mcts_math.engine.hf.lessons import Lesson, SessionWeights
 from mcts_math.engine.hf.sequence import Job
-from mcts_math.errors import EngineError
+from mcts_math.errors import EngineError, EngineLostError
 from mcts_math.requests import Adaptation
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class EngineThread:
         waiter: _Waiter = asyncio.get_running_loop().create_future()
         with self._lock:
             if self._ended is not None:
-                raise EngineError(str(self._ended)) from self._ended
+                raise type(self._ended)(str(self._ended)) from self._ended
             self._waiting.add(waiter)
         return waiter
 
@@ -82,13 +82,12 @@ class EngineThread:
             while self._read_inbox():
                 if not self._batch.is_idle:
                     self._wake([self._jobs.pop(job) for job in self._batch.step()])
-        except EngineError as error:
-            self._end(error)
         except torch.OutOfMemoryError as error:
             advice = "lower max_batch_tokens, prefix_cache_tokens or max_prefill_tokens"
-            self._end(EngineError(f"the GPU is out of memory; {advice} ({error})"))
+            self._end(EngineLostError(f"the GPU is out of memory; {advice} ({error})"))
         except Exception as error:  # whatever it is, those who wait must hear of it
-            failure = EngineError(f"the model broke down: {type(error).__name__}: {error}")
+            what = "" if isinstance(error, EngineError) else f"the model broke down: {type(error).__name__}: "
+            failure = EngineLostError(f"{what}{error}")
             failure.__cause__ = error
             self._end(failure)
         else:
