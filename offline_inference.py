@@ -92,7 +92,7 @@ def main(argv: list[str]) -> int:
     if args.json:
         print(json.dumps(report))
     elif tally.total:
-        print(f"{tally.correct}/{tally.total} = {100 * tally.accuracy:.2f} % (95 %: {interval(tally.interval)}), "
+        print(f"{tally.correct}/{tally.total} = {100 * tally.accuracy:.2f}% (95 %: {interval(tally.interval)}), "
               f"{found}, chosen by {strategy or 'the trees themselves'}")  # fmt: skip
     else:
         print(f"{found}; no ground truth to compare with")

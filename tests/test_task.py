@@ -133,6 +133,7 @@ def test_numbers_are_answers_too() -> None:
         ("q.json", {"examples": []}, "whose `example` key"),
         ("q.json", "[" * 100_000, "not valid JSON"),
         ("q.json", '[{"question": "a"},\n {"question": b}]', r"q\.json: .* at line 2, column 15, before 'b}]'"),
+        ("q.jsonl", '{"question": "b', r"Unterminated string starting at column 14, before"),
         ("q.jsonl", '{"question": b}', r"q\.jsonl:1: not valid JSON: Expecting value at column 14, before 'b}'"),
         ("q.jsonl", '{"question": ', "at column 14, where it ends"),
         ("q.json", '{"question": ["a", "b"]}', r"with the keys \['question'\]\. .*orient='records'"),

@@ -49,7 +49,7 @@ def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpars
     """The arguments of a program. Who misspells an option, or writes a config key as one, is told so before an option
     that must be given is missed."""
     options = parser._option_string_actions
-    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+    for word, after in zip(argv, [*argv, ""][1:], strict=True):
         name, equals, value = word.partition("=")
         if word == "--":
             break

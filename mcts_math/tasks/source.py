@@ -189,7 +189,8 @@ def _parse(text: str, where: str, what: str) -> Any:
         if isinstance(error, json.JSONDecodeError):
             line = f"line {error.lineno}, " if "\n" in text else ""
             near = text[error.pos : error.pos + 30].partition("\n")[0]
-            reason = f"{error.msg} at {line}column {error.colno}, {f'before {near!r}' if near else 'where it ends'}"
+            place = f"before {near!r}" if near else "where it ends"
+            reason = f"{error.msg.removesuffix(' at')} at {line}column {error.colno}, {place}"
         hint = " A file of a record a line is called .jsonl." if reason.startswith("Extra data at line 2,") else ""
         raise TaskError(f"{where}: not valid JSON: {reason}. Mend {what}.{hint}") from error
 
