@@ -36,7 +36,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
     kinds = sorted({curve.oracle for found in curves.values() for curve in found}, reverse=True)
     shape = (len(kinds), len(curves))
     size = (4.6 * shape[1], 3.8 * shape[0])
-    figure, panels = plt.subplots(*shape, figsize=size, sharex="col", sharey="row", layout="constrained", squeeze=False)
+    figure, panels = plt.subplots(*shape, figsize=size, sharex="col", sharey=True, layout="constrained", squeeze=False)
     names = list(dict.fromkeys(curve.method for found in curves.values() for curve in found))
     for row, oracle in zip(panels, kinds, strict=True):
         for panel, (axis, found) in zip(row, curves.items(), strict=True):
@@ -48,6 +48,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
             panel.tick_params(labelbottom=True)
         row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
         row[0].set_ylabel("questions solved, %")
+    for row in panels:  # when all are drawn: they share one height
         label_ends(row[-1])
     return save(plt, figure, path)
 
