@@ -58,7 +58,7 @@ def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
     columns."""
     plt = pyplot()
     everything = [row for rows in columns.values() for row in rows]
-    names = list(dict.fromkeys(map(_name_of, everything)))
+    colours = {name: colour(i) for i, name in enumerate(dict.fromkeys(map(_name_of, everything)))}
     axes = [key for key in COSTS if key in ("tokens", "seconds") or any(row.get(key) for row in everything)]
     size = (1.7 + 4.9 * len(axes), 4.8)
     figure, panels = plt.subplots(1, len(axes), figsize=size, sharey=True, layout="constrained")
@@ -68,17 +68,15 @@ def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
             for row in rows:
                 if row.get(key):
                     spread = error_bar(row) if len(columns) == 1 else None
-                    shown = colour(names.index(_name_of(row)))
+                    shown = colours[_name_of(row)]
                     panel.errorbar(row[key], 100 * row["accuracy"], yerr=spread, color=shown, capsize=2, **look)
         _log_axis(panel, f"{COSTS[key]} per question")
     panels[0].set_ylabel("accuracy, %")
     figure.suptitle("Accuracy against what a question costs" + (", 95 % intervals" if len(columns) == 1 else ""))
     if len(columns) == 1:
-        _name_beside(
-            panels[-1], [(_name_of(r), colour(names.index(_name_of(r))), 100 * r["accuracy"]) for r in everything]
-        )
+        _name_beside(panels[-1], [(_name_of(r), colours[_name_of(r)], 100 * r["accuracy"]) for r in everything])
     else:
-        handles = [_handle(plt, colour(i), "o", name) for i, name in enumerate(names)]
+        handles = [_handle(plt, shown, "o", name) for name, shown in colours.items()]
         handles += [_handle(plt, "#777777", MARKERS[i % len(MARKERS)], title) for i, title in enumerate(columns)]
         figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
     return save(plt, figure, path)
