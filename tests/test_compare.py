@@ -188,9 +188,11 @@ def test_a_plot_of_methods_of_one_kind_has_no_empty_row(tmp_path: Path, oracle: 
 
 
 def test_both_rows_of_a_plot_have_one_scale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where the methods of one row make one attempt, 1 stands where it stands in the other row."""
+    """One attempt, and 50 %, stand in both rows at the same place."""
     limits = []
-    monkeypatch.setattr(plots, "save", lambda _, figure, path: limits.extend(p.get_xlim() for p in figure.axes))
+    monkeypatch.setattr(
+        plots, "save", lambda _, figure, path: limits.extend((p.get_xlim(), p.get_ylim()) for p in figure.axes)
+    )
     one = {1.0: (0.1, 0.0, 0.2)}
     curves = [Curve("a", "", False, one), Curve("b", ": any", True, one | {8.0: (0.2, 0.1, 0.3)})]
     draw_budgets({"trials": curves}, tmp_path / "p.png")

@@ -36,7 +36,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
     kinds = sorted({curve.oracle for found in curves.values() for curve in found}, reverse=True)
     shape = (len(kinds), len(curves))
     size = (4.6 * shape[1], 3.8 * shape[0])
-    figure, panels = plt.subplots(*shape, figsize=size, sharex="col", sharey="row", layout="constrained", squeeze=False)
+    figure, panels = plt.subplots(*shape, figsize=size, sharex="col", sharey=True, layout="constrained", squeeze=False)
     names = list(dict.fromkeys(curve.method for found in curves.values() for curve in found))
     for row, oracle in zip(panels, kinds, strict=True):
         for panel, (axis, found) in zip(row, curves.items(), strict=True):
@@ -48,6 +48,7 @@ def draw_budgets(curves: Mapping[Axis, Sequence[Curve]], path: Path) -> Path:
             panel.tick_params(labelbottom=True)
         row[0].set_title("a perfect judge stops it (reads verdicts)" if oracle else "no verdict is read")
         row[0].set_ylabel("questions solved, %")
+    for row in panels:  # when all are drawn: they share one height
         label_ends(row[-1])
     return save(plt, figure, path)
 
@@ -57,7 +58,7 @@ def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
     columns."""
     plt = pyplot()
     everything = [row for rows in columns.values() for row in rows]
-    names = list(dict.fromkeys(map(_name_of, everything)))
+    colours = {name: colour(i) for i, name in enumerate(dict.fromkeys(map(_name_of, everything)))}
     axes = [key for key in COSTS if key in ("tokens", "seconds") or any(row.get(key) for row in everything)]
     size = (1.7 + 4.9 * len(axes), 4.8)
     figure, panels = plt.subplots(1, len(axes), figsize=size, sharey=True, layout="constrained")
@@ -67,17 +68,15 @@ def draw_cost(columns: Mapping[str, Sequence[JsonObject]], path: Path) -> Path:
             for row in rows:
                 if row.get(key):
                     spread = error_bar(row) if len(columns) == 1 else None
-                    shown = colour(names.index(_name_of(row)))
+                    shown = colours[_name_of(row)]
                     panel.errorbar(row[key], 100 * row["accuracy"], yerr=spread, color=shown, capsize=2, **look)
         _log_axis(panel, f"{COSTS[key]} per question")
     panels[0].set_ylabel("accuracy, %")
     figure.suptitle("Accuracy against what a question costs" + (", 95 % intervals" if len(columns) == 1 else ""))
     if len(columns) == 1:
-        _name_beside(
-            panels[-1], [(_name_of(r), colour(names.index(_name_of(r))), 100 * r["accuracy"]) for r in everything]
-        )
+        _name_beside(panels[-1], [(_name_of(r), colours[_name_of(r)], 100 * r["accuracy"]) for r in everything])
     else:
-        handles = [_handle(plt, colour(i), "o", name) for i, name in enumerate(names)]
+        handles = [_handle(plt, shown, "o", name) for name, shown in colours.items()]
         handles += [_handle(plt, "#777777", MARKERS[i % len(MARKERS)], title) for i, title in enumerate(columns)]
         figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
     return save(plt, figure, path)
