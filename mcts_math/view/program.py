@@ -47,13 +47,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     paths = [Path(path) for path in (args.results, args.than) if path]
-    with Grader(args.workers or None) as grader:
-        followers = [Follower(path, grader) for path in paths]
-        with PageServer(followers, args.serve) as server:
-            missing = "".join(f"; {path} is not there yet" for path in paths if not path.exists())
-            print(f"{server.url} (Ctrl-C ends it){missing}", file=sys.stderr, flush=True)
-            try:
-                server.run()
-            except KeyboardInterrupt:
-                return 0
+    with Grader(args.workers or None) as grader, PageServer([Follower(p, grader) for p in paths], args.serve) as server:
+        missing = "".join(f"; {path} is not there yet" for path in paths if not path.exists())
+        print(f"{server.url} (Ctrl-C ends it){missing}", file=sys.stderr, flush=True)
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            return 0
     return 0
