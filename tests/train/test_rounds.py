@@ -702,6 +702,7 @@ def test_two_runs_in_one_folder(settings: Callable[..., RoundsConfig]) -> None:
 def test_a_process_that_begins_while_a_scheduler_ends_us_can_be_ended() -> None:
     """It inherited that the signal is ignored, and the rounds waited for its searches."""
     before, late = signal.getsignal(signal.SIGTERM), []
+    interrupts = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it is ignored
 
     def begin() -> None:
         with terminable(), without_interrupts():
@@ -713,6 +714,7 @@ def test_a_process_that_begins_while_a_scheduler_ends_us_can_be_ended() -> None:
             begin()
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupts)
     late[0].terminate()
     assert late[0].wait(30) == -signal.SIGTERM
 
