@@ -227,7 +227,7 @@ def _plain_number(loader: _UniqueKeyLoader, node: yaml.ScalarNode) -> int | floa
     is_float = node.tag.endswith("float")
     value = loader.construct_yaml_float(node) if is_float else loader.construct_yaml_int(node)
     if ":" in node.value or (not is_float and _TRAP.match(node.value)):
-        problem = f"{node.value} would be {value} there. Write the number in decimal, or put quotes around a text"
+        problem = f"YAML reads {node.value} as {value}. Write the number in decimal, or put quotes around a text"
         raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
     return value
 

@@ -75,7 +75,7 @@ _TIMES: Final = re.compile(
     r"(?<![A-Za-z\\{])[A-Z]{2} ?(?:\\cdot|\\times|\*) ?[A-Z]{2}(?![A-Za-z])"
 )  # of lengths AB and CD
 _LOOSE: Final = re.compile(r"(?<=[{^_]) | (?=[}^_])|(?<=[a-zA-Z}]) (?=\{)")
-_BARE_FONT: Final = re.compile(r"\\(math(?:bb|rm|bf|cal)|boldsymbol|bm|text|vec)(?: |(?=\d)) ?([A-Za-z\d])(?![A-Za-z])")
+_BARE_FONT: Final = re.compile(r"\\(math(?:bb|rm|bf|cal)|boldsymbol|bm|text|vec)(?: |(?=\d)) ?([A-Za-z\d])")
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")

@@ -120,7 +120,8 @@ def _form(match: re.Match[str]) -> str:
 
 def _positive(match: re.Match[str]) -> str:
     """`\\mathbb{R}_{\\ge 0}` as an interval, `\\mathbb{Z}^+` and `\\mathbb{N}^*` as the natural numbers."""
-    name, sign, number = match.groups("")
+    name, sign, *numbers = match.groups("")
+    number = "".join(numbers)
     if name != "R":
         return r"\mathbb{N}" if number == "+" or sign == ">" or (name == "N" and number == "*") else match[0]
     if number == "+" or sign == ">":
@@ -202,7 +203,8 @@ _OWN: Final = habits(
         (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
         (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?:[\^_]?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
         (r"\in", rf" ?(?:\\,|\\ )? ?\( ?({_CONDITION}) ?\)$", r", \1"),
-        (r"\mathbb", r"\\mathbb\{([RZN])\} ?[\^_]?\{?(\\geq?|\\geqslant|>)? ?([*+0])\}?", _positive),
+        (r"\mathbb", r"\\mathbb\{([RZN])\} ?(?:[\^_](?:\{(\\geq?|\\geqslant|>)? ?([*+0])\}|([*+]))"
+         r"|(?<=N\}) ?([*+])(?=[)}]? ?$))", _positive),
         (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb\{[ZN])))", r"\1:"),
         ("{", r"^\\?\{\(x, ?y(?:, ?z)?\) ?(?:\\mid|\||:) ?([^{}:|]*=[^{}:|]*)\\?\}$", r"\1"),  # points of a curve
         (r"\mathbb", r"\\mathbb\{Z\} ?/ ?\(?(\w{1,4}) ?\\mathbb\{Z\}\)?", r"\\mathbb{Z}_{\1}"),
