@@ -203,6 +203,7 @@ _OWN: Final = habits(
         (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
         (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?:[\^_]?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
         (r"\in", rf" ?(?:\\,|\\ )? ?\( ?({_CONDITION}) ?\)$", r", \1"),
+        (r"\mathbb", r"\\mathbb\{([RZN])([\^_]\{?[*+]\}?)\}", r"\\mathbb{\1}\2"),
         (r"\mathbb", r"\\mathbb\{([RZN])\} ?(?:[\^_](?:\{(\\geq?|\\geqslant|>)? ?([*+0])\}|([*+]))"
          r"|(?<=N\}) ?([*+])(?=[)}]? ?$))", _positive),
         (r"\mid", r"(\\\{[^|:]*?)\\mid(?= ?[a-z] ?(?:=|\\in ?(?:\\\{|\\mathbb\{[ZN])))", r"\1:"),
