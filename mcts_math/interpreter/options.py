@@ -92,8 +92,13 @@ class SandboxLimits:
         }
         for name, least in low.items():
             value, most = getattr(self, name), " and at most 2**58" if name in _TOLD else ""
-            if not value >= least or (most and value > _MOST):
-                raise ValueError(f"SandboxLimits.{name} is {value!r}; it must be at least {least}{most}")
+            kind = (int, float) if name == "step_timeout_s" else int
+            if not isinstance(value, kind) or not value >= least or (most and value > _MOST):
+                whole = ", a whole number" if kind is int else ""
+                raise ValueError(f"SandboxLimits.{name} is {value!r}; it must be at least {least}{most}{whole}")
+        for name in ("modules", "input_files"):
+            if isinstance(value := getattr(self, name), str):
+                raise ValueError(f"SandboxLimits.{name} is {value!r}; it must be a tuple of such")
         if self.observations not in ("published", "exact"):
             raise ValueError(f"SandboxLimits.observations is {self.observations!r}; it must be published or exact")
         for path in self.input_files:

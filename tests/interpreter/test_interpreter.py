@@ -460,6 +460,9 @@ def test_limits_are_checked() -> None:
         for value in values:
             with pytest.raises(ValueError, match=re.escape(f" is {value}; it must be at least")):
                 SandboxLimits(**{name: value})  # type: ignore[arg-type]
+    for name, value in {"memory_bytes": 1e9, "truncate": 2.5, "step_timeout_s": "3", "modules": "numpy"}.items():
+        with pytest.raises(ValueError, match=f"SandboxLimits.{name} is {value!r}; it must be"):
+            SandboxLimits(**{name: value})  # type: ignore[arg-type]
     for name in ("snapshot_bytes", "max_snapshots", "max_sandboxes", "max_running", "truncate", "output_chars"):
         assert getattr(SandboxLimits(**{name: sys.maxsize}), name) == sys.maxsize  # type: ignore[arg-type]
 

@@ -65,6 +65,13 @@ def test_a_thread_that_holds_what_a_fork_needs_costs_no_state(branch: Branch, ho
     assert [(seen.text, seen.rebuilt) for seen in branch(cell, then, then)] == [("5", False)] * 3
 
 
+def test_a_module_that_a_thread_imports_as_its_cell_ends_can_be_imported(branch: Branch) -> None:
+    """Once, its lock stayed held: to import it took all of the next cell's time."""
+    first = "open('slow.py', 'w').write('import time; time.sleep(99)')\n" + beside("import slow")
+    then = "open('slow.py', 'w').write('y = 6')\nimport slow\nx, slow.y"
+    assert branch(first.replace("\nx", "\ntime.sleep(0.1)\nx"), then)[-1].text == "(5, 6)"
+
+
 @pytest.mark.parametrize("spoil", ["time.sleep(99)", "os._exit(0)"])
 def test_a_state_that_can_not_be_kept_is_told(spoil: str) -> None:
     """Once, the cell was ok and its state was gone."""

@@ -313,7 +313,7 @@ seen += [str(vars(m)) for n, m in list(sys.modules.items()) if m and not n.start
         async with SandboxInterpreter(LIMITS) as interpreter:
             assert (await show(interpreter, walk)).text == "[]"
             await full(interpreter)
-            seen = await show(interpreter, "import os, platform, socket\n{socket.gethostname(), os.uname().nodename}")
+            seen = await show(interpreter, "import os, platform, socket\n{socket.gethostname(), platform.node()}")
             assert seen.text == "{'sandbox'}" != repr({socket.gethostname()})
 
     run(check())

@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from importlib import _bootstrap
 from types import ModuleType
 from typing import NoReturn
 
@@ -77,8 +78,12 @@ def _call_hooks() -> None:
 
 
 def _forget_threads() -> None:
-    """Frees what threads held that did not survive the fork, of what every cell needs."""
+    """Frees what threads held that did not survive the fork, of what every cell needs. Ends their imports."""
     threading._after_fork()  # type: ignore[attr-defined]  # the hook that `worker/__main__.py` left out
+    for name in list(_bootstrap._module_locks):  # type: ignore[attr-defined]
+        if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
+            del sys.modules[name]
+    _bootstrap._module_locks.clear()  # type: ignore[attr-defined]
     numpy_random = sys.modules.get("numpy.random.mtrand")
     if numpy_random is not None:
         numpy_random._rand._bit_generator.lock._at_fork_reinit()
