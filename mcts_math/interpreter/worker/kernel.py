@@ -131,11 +131,6 @@ def is_thread_of(pid: int, tid: int) -> bool:
     return True
 
 
-def kill_group(pid: int) -> None:
-    """Kills what is left of a process group, if anything is. Raises nothing: an error would leave traces in memory."""
-    _libc.killpg(ctypes.c_int(pid), ctypes.c_int(9))
-
-
 def drop_capabilities(kept: int = 0) -> None:
     """Gives up the capabilities of this process and of all it may become; it keeps those in a mask for itself."""
     for capability in range(64):

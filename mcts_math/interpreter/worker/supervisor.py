@@ -28,7 +28,6 @@ def main(control: socket.socket, root_fd: int, rules: confine.Rules) -> None:
     try:
         os.setsid()
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
         if rules.temp_bytes:
             files.mount(rules.proc_fd, rules.uid, rules.temp_bytes, rules.temp_places)
         kernel.drop_capabilities(1 << kernel.CAP_DAC_OVERRIDE if rules.temp_bytes else 0)

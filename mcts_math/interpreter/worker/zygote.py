@@ -6,7 +6,7 @@ rights from itself that its sandboxes will not need either.
 
 from __future__ import annotations
 
-import array
+import contextlib
 import gc
 import importlib
 import json
@@ -26,7 +26,6 @@ _PARENT_CHECK_MS = 500
 _SHARED_DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime")
 _NUM_REHEARSALS = 20  # enough for the interpreter to have specialised the harness's code, once for all forks
 _NUM_REHEARSED_TURNS = 5
-_NUM_GROUPS = 1024  # sandboxes at a time for which there are places from the start
 _REHEARSAL = "```python\nx = 1\nfor i in range(2):\n    print(i / 3)\nprint(x)\n```"
 
 
@@ -63,7 +62,7 @@ def _set_up(rules: confine.Rules) -> confine.Rules:
         except ImportError as error:
             raise ImportError(f"{error}: `modules` names it; install it, or leave it out") from error
     exec(compile(rules.warm_up, "<warm-up>", "exec"), {"__name__": "warm_up"})
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the host, or a module, may ignore it: no child could be waited for
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     if "tempfile" in sys.modules:
         sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]
     os.environ.pop("TMPDIR", None)  # those of this process go when it is set up
@@ -110,34 +109,23 @@ def _hide(path: list[str]) -> None:
 
 
 def _serve(control: socket.socket, rules: confine.Rules, parent: int) -> None:
-    groups = array.array("i", bytes(4 * _NUM_GROUPS))
-    _rehearse(groups, rules, control)
+    _rehearse(rules)
     poll = select.poll()
     poll.register(control, select.POLLIN)
     # A death signal would follow the host's *thread*, which may end long before the host: look for the parent instead.
-    while os.getppid() == parent and _take_turn(poll, control, groups, rules):
+    while os.getppid() == parent and _take_turn(poll, control, rules):
         pass
-    for group in filter(None, groups):
-        os.kill(group, signal.SIGKILL)
-    while any(groups):
-        _reap(groups, wait=True)
+    if os.getppid() == parent:  # who waits for this process waits for its sandboxes, which go with their connections
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)
 
 
-def _rehearse(groups: array.array[int], rules: confine.Rules, control: socket.socket) -> None:
+def _rehearse(rules: confine.Rules) -> None:
     """Takes some turns for which nobody asked, until one more leaves Python's memory as it was.
 
     Where the objects of a cell come to lie must not depend on how many sandboxes there were before: by their addresses
-    sets are ordered. So, too, what lives on after a turn is no object of its own, as the numbers in a set would be.
+    sets are ordered.
     """
-    rehearsing = os.getpid()
-
-    def wait_for_end(*_: object) -> None:
-        control.close()  # the host must see at once that this process has died
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        while os.getppid() == rehearsing:  # else it died before the line above
-            signal.pause()
-        os._exit(0)
-
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     poll = select.poll()
     poll.register(theirs, select.POLLIN)
@@ -146,16 +134,12 @@ def _rehearse(groups: array.array[int], rules: confine.Rules, control: socket.so
             end, other = socket.socketpair()
             with end, other:
                 socket.send_fds(ours, [wire.NEW], [end.fileno(), other.fileno()])
-            _take_turn(poll, theirs, groups, rules._replace(namespaces=False), wait_for_end)
-    for pid in filter(None, groups):
-        os.kill(pid, signal.SIGKILL)
-    _reap(groups, wait=True)
+            _take_turn(poll, theirs, rules._replace(namespaces=False), lambda *_: os._exit(0))
 
 
 def _take_turn(
     poll: select.poll,
     control: socket.socket,
-    groups: array.array[int],
     rules: confine.Rules,
     run: Callable[[socket.socket, int, confine.Rules], object] = supervisor.main,
 ) -> bool:
@@ -163,43 +147,21 @@ def _take_turn(
 
     Args:
         poll: waits for `control`, where orders come from.
-        groups: the pids of the supervisors, and zeros; changed in place.
         run: what the supervisor does.
     """
-    ready = poll.poll(_PARENT_CHECK_MS)
-    _reap(groups)
-    if not ready:
+    if not poll.poll(_PARENT_CHECK_MS):
         return True
     message, fds, _, _ = socket.recv_fds(control, 64, 2)
     if len(fds) != 2:
         return bool(message)
     with socket.socket(fileno=fds[0]) as sandbox:
         try:
-            pid = fork.clone(kernel.NAMESPACES if rules.namespaces else 0)
+            is_child = fork.clone(kernel.NAMESPACES if rules.namespaces else 0) == 0
         except OSError as error:  # the machine refuses
             supervisor.report_broken(sandbox, error)
-            pid = -1
-        if pid == 0:
+            is_child = False
+        if is_child:
             control.close()
             run(sandbox, fds[1], rules)
     os.close(fds[1])
-    if pid > 0:
-        _replace(groups, 0, pid)
     return True
-
-
-def _replace(groups: array.array[int], old: int, new: int) -> None:
-    try:
-        groups[groups.index(old)] = new
-    except ValueError:  # all places are taken
-        groups.append(new)
-
-
-def _reap(groups: array.array[int], wait: bool = False) -> None:
-    """Collects supervisors that ended, and kills what they may have left."""
-    while any(groups):
-        pid, _ = os.waitpid(-1, 0 if wait else os.WNOHANG)
-        if pid == 0:
-            return
-        _replace(groups, pid, 0)
-        kernel.kill_group(pid)
