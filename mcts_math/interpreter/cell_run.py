@@ -64,7 +64,6 @@ class CellRun:
         self.token = secrets.randbits(64)
         self.printed, self.num_bytes = b"", 0
         self._cpu_s, self._looked, self._max_cpu_s = 0.0, self.started, 0.8 * limits.cpu_seconds
-        self._unwanted = False
         self._handle = -1  # a pidfd: the process may close its socket, but not this
         self._max_payload, self._max_printed = 4 * limits.output_chars + 16, 4 * limits.truncate
         self._timeout_s, self._on_hello = limits.step_timeout_s, on_hello
@@ -124,15 +123,6 @@ class CellRun:
         if not self.done.done():
             self.done.set_exception(reason)
 
-    def give_up(self, then: Callable[[BaseException | None], None]) -> None:
-        """Nobody waits for it any more, but a child is to be expected: listens for its greeting alone.
-
-        When that came, `then` is called with `TimeUp`; when it will not come, with another error.
-        """
-        self._unwanted = True
-        self.done = self._loop.create_future()  # the old one was cancelled with whoever waited
-        self.done.add_done_callback(lambda done: then(done.exception()))
-
     def take_handle(self) -> int:
         """A pidfd of the process that greeted, which is the caller's now; -1 where none greeted."""
         handle, self._handle = self._handle, -1
@@ -189,9 +179,6 @@ class CellRun:
             self.stop(no_room(error))
             return
         self.pid = pid
-        if self._unwanted:
-            self.stop(TimeUp())
-            return
         self.started = self._looked = time.monotonic()
 
     def _collect(self, data: bytes) -> None:

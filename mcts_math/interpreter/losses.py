@@ -23,12 +23,8 @@ class NotRebuilt(StateLost):
     """The state was put away, and could not be made again: one of its cells was cut this time."""
 
 
-class Tampered(StateLost):
-    """A state pretended to be its own child: only code that means harm does that. Its sandbox has been closed."""
-
-
 class NoGreeting(StateLost):
-    """A state took an order and no child said hello. What it forked nobody knows, so its sandbox has been closed."""
+    """A state took an order and no child of it said hello. What it forked nobody knows, so its sandbox is closed."""
 
 
 class Refused(NoGreeting):

@@ -21,7 +21,6 @@ from mcts_math.interpreter.losses import (
     Refused,
     RefusedAtRoot,
     StateLost,
-    Tampered,
     TimeUp,
 )
 from mcts_math.interpreter.options import SandboxLimits
@@ -62,7 +61,6 @@ class Sandbox:
         self._owner = connection.owner
         self._pids = {connection.supervisor_pid}  # of all that are known: states, and cells that greeted
         self._processes: dict[int, StateProcess] = {}
-        self._unwanted: set[CellRun] = set()  # ordered, given up, and yet to greet
         self._dying: dict[int, asyncio.Future[None]] = {}  # cells that were killed, by pidfd, until they are gone
         self._closed = False
 
@@ -140,21 +138,16 @@ class Sandbox:
             result = await self._result(run, parent is self.root)
             return result
         finally:
-            if ordered and run.pid < 0 and run.done.cancelled() and not self._closed:
-                self._unwanted.add(run)
-                run.give_up(lambda how: self._end_unwanted(run, use, how))
-            else:
-                if ordered and run.pid < 0:
-                    self.close()  # no greeting will come: there may be a child that hides
-                use.close()
-                self._end(run, result is not None and result.process is not None)
+            if ordered and run.pid < 0:
+                self.close()  # who has not greeted hides, or will come when nobody listens any more
+            use.close()
+            self._end(run, result is not None and result.process is not None)
 
     def _admit(self, pid: int, use: ExitStack) -> None:
-        """Judges who greets: nobody may do so twice."""
+        """Judges who greets: nobody may do so twice. A state that greets in its child's place may hide the child."""
         use.close()
         if pid in self._pids:
-            self.close()  # a state that greets in its child's place has been tampered with, and may hide the child
-            raise Tampered("a state greeted in its child's place")
+            raise NoGreeting("a state greeted in its child's place")
         self._pids.add(pid)
 
     def _order(self, parent: StateProcess, token: int, theirs: socket.socket) -> None:
@@ -223,14 +216,6 @@ class Sandbox:
         os.close(handle)
         self._dying.pop(handle).set_result(None)
 
-    def _end_unwanted(self, run: CellRun, use: ExitStack, how: BaseException | None) -> None:
-        """Ends a step that nobody waits for, once its child greeted. One that does not greet may hide."""
-        use.close()
-        self._unwanted.discard(run)
-        self._end(run, stays=False)
-        if not isinstance(how, TimeUp):
-            self.close()
-
     def discard(self, process: StateProcess) -> None:
         """Ends a state."""
         if self._processes.pop(process.pid, None) is not None:
@@ -244,13 +229,8 @@ class Sandbox:
             return
         self._closed = True
         self._connection.close()
-        for run in self._unwanted:
-            self._watch.remove(run)
-            run.close()
-            run.sock.close()
         for handle in list(self._dying):
             self._forget(handle)
         for process in self._processes.values():
             process.sock.close()
-        self._unwanted.clear()
         self._processes.clear()

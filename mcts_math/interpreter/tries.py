@@ -16,7 +16,6 @@ from mcts_math.interpreter.losses import (
     Refused,
     RefusedAtRoot,
     StateLost,
-    Tampered,
 )
 from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
 
@@ -61,9 +60,7 @@ class Tries:
     def note(self, lost: StateLost) -> None:
         """Notes whose fault it was; raises InterpreterError where it keeps being that of the machine."""
         self.last, sandbox = lost, self.sandbox
-        if isinstance(lost, Tampered):
-            self.num_losses = MAX_LOSSES
-        elif sandbox is None or not sandbox.owner_alive:
+        if sandbox is None or not sandbox.owner_alive:
             self.num_failures += 1
             if self.num_failures == MAX_FAILURES:
                 raise InterpreterError(f"the interpreter keeps breaking down: {lost}") from lost
