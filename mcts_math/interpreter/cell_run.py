@@ -26,7 +26,6 @@ MAX_STRETCH = 10
 _CHUNK = 1 << 14
 _LOOK_S = 0.04  # a core fills some 50 MB meanwhile; a look takes 50 µs for each cell
 _SMALL_BYTES = 16 << 20  # what holds less is not worth stopping
-_NUM_CORES = os.cpu_count() or 1
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _CROWDED = "the question's other cells leave no room for temporary files"
 
@@ -63,7 +62,7 @@ class CellRun:
         self.sock, self.pid, self.started, self.rank = sock, -1, time.monotonic(), rank
         self.token = secrets.randbits(64)
         self.printed, self.num_bytes = b"", 0
-        self._cpu_s, self._looked, self._max_cpu_s = 0.0, self.started, 0.8 * limits.cpu_seconds
+        self._max_cpu_ticks = limits.cpu_seconds * _TICKS_PER_S
         self._handle = -1  # a pidfd: the process may close its socket, but not this
         self._max_payload, self._max_printed = 4 * limits.output_chars + 16, 4 * limits.truncate
         self._timeout_s, self._on_hello = limits.step_timeout_s, on_hello
@@ -105,18 +104,11 @@ class CellRun:
         if facts.has_ended:
             self.kill()  # threads may live on; the stream will tell
             return
-        self.num_bytes, self._cpu_s = facts.num_private_bytes, facts.cpu_ticks / _TICKS_PER_S
-        self._looked = time.monotonic()
-        elapsed_s = self._looked - self.started
-        if elapsed_s < self._timeout_s:
-            return
-        if elapsed_s - starved_seconds(self.pid) >= self._timeout_s or elapsed_s >= MAX_STRETCH * self._timeout_s:
+        self.num_bytes = facts.num_private_bytes
+        elapsed_s = time.monotonic() - self.started
+        is_late = facts.cpu_ticks >= self._max_cpu_ticks or elapsed_s >= MAX_STRETCH * self._timeout_s
+        if is_late or (elapsed_s >= self._timeout_s and elapsed_s - starved_seconds(self.pid) >= self._timeout_s):
             self.stop(TimeUp())
-
-    @property
-    def has_used_its_cpu(self) -> bool:
-        """Whether it may have ended by the limit of CPU seconds, for all that is known since the last look."""
-        return self._cpu_s + _NUM_CORES * (time.monotonic() - self._looked) >= self._max_cpu_s
 
     def stop(self, reason: Exception) -> None:
         """Lets `done` raise, if there is no result yet."""
@@ -179,7 +171,7 @@ class CellRun:
             self.stop(no_room(error))
             return
         self.pid = pid
-        self.started = self._looked = time.monotonic()
+        self.started = time.monotonic()
 
     def _collect(self, data: bytes) -> None:
         if self.done.done():

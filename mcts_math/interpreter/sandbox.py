@@ -177,7 +177,7 @@ class Sandbox:
                 raise StateLost("the sandbox died")
             if run.pid < 0:
                 raise NoGreeting("a state took an order as it ended")
-            return self._cut(run, CellStatus.TIMEOUT if run.has_used_its_cpu else CellStatus.KILLED)
+            return self._cut(run, CellStatus.KILLED)
         status = CellStatus.ERROR if payload[:1] == wire.FAILED else CellStatus.OK
         process = self._processes[run.pid] = StateProcess(run.sock, run.pid)
         text = truncate(payload[1:].decode("utf-8", "replace"), limits.output_chars)

@@ -91,10 +91,11 @@ def leave_root(uid: int) -> None:
 
 def set_limits(rules: Rules) -> None:
     """Sets the rlimits of a node; they hold for each process by itself."""
+    cpu_seconds = rules.cpu_seconds + (os.cpu_count() or 1)  # the host looks before that, and tells why
     limits = {
         resource.RLIMIT_AS: (rules.base_bytes + rules.memory_bytes,) * 2,
         resource.RLIMIT_CORE: (0, 0),
-        resource.RLIMIT_CPU: (rules.cpu_seconds, rules.cpu_seconds + 1),
+        resource.RLIMIT_CPU: (cpu_seconds, cpu_seconds + 1),
         resource.RLIMIT_FSIZE: (rules.temp_bytes,) * 2,
         resource.RLIMIT_MEMLOCK: (0, 0),
         resource.RLIMIT_MSGQUEUE: (0, 0),
