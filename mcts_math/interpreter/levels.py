@@ -45,7 +45,7 @@ _ADVICE = {
     "systempaths=unconfined, or --privileged; elsewhere: sysctl user.max_user_namespaces, "
     "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0",
     "landlock": "a kernel of 5.13 or newer with CONFIG_SECURITY_LANDLOCK and landlock in the lsm= boot option",
-    "seccomp": "a kernel of 5.5 or newer with CONFIG_SECCOMP_FILTER, and a container that allows seccomp(2) filters "
+    "seccomp": "a kernel of 5.9 or newer with CONFIG_SECCOMP_FILTER, and a container that allows seccomp(2) filters "
     "(Docker's default profile does)",
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import math
 import os
 import platform
 import select
@@ -29,6 +28,7 @@ _WORKER = Path(__file__).parent / "worker" / "__main__.py"
 _START = "exec(compile(open({worker!r}).read(), 'sandbox', 'exec'))"  # a cell can see the name of what was started
 _START_TIMEOUT_S = 120.0
 _SANDBOX_TIMEOUT_S = 30.0
+_END_TIMEOUT_S = 10.0
 _MAX_ASKING = 16  # one process forks them all: more would wait in its socket, each with two descriptors
 _BUSY_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _UCRED_BYTES = 12
@@ -259,23 +259,12 @@ class Parent:
     async def close(self) -> None:
         """Ends the process, and with it all its sandboxes."""
         hang_up(self._control)
-        if not await self._ends(10.0):
-            self._process.kill()
-            await self._ends(math.inf)
+        end = time.monotonic() + _END_TIMEOUT_S
+        while self._process.poll() is None:  # by no thread, which the machine may refuse as well
+            if time.monotonic() >= end:
+                self._process.kill()
+            await asyncio.sleep(0.005)
         self._errors.close()
-
-    async def _ends(self, seconds: float) -> bool:
-        """Waits for the end of the process; by no thread, which the machine may refuse as well."""
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                self._process.wait(0)
-            except subprocess.TimeoutExpired:
-                if time.monotonic() >= end:
-                    return False
-                await asyncio.sleep(0.005)
-            else:
-                return True
 
     def _last_words(self) -> str:
         if self._errors.closed:

@@ -7,7 +7,7 @@ import struct
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcts_math.interpreter.worker import cell, kernel, seccomp, wire
@@ -186,24 +186,3 @@ def test_a_lock_is_free_and_is_never_made() -> None:
 @pytest.mark.skipif(not kernel.X86_64, reason="numbers of x86-64")
 def test_another_machine_word_is_killed() -> None:
     assert run_filter(seccomp.program(files=True), 0x40000003, 0) == 0x80000000
-
-
-_PIECES = (
-    "print(a)",
-    "print(a,\n b)",
-    "print('é', x) ; print(2)",
-    "if x:\n  print(1)\n",
-    "# c\x0c",
-    "x = '''a\nü'''",
-    "\x0cprint(3)",
-    "print('\u2028')",
-)
-
-
-@settings(deadline=None)  # a busy machine's pause is no fault
-@given(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
-def test_the_source_of_a_statement_is_what_ast_tells(pieces: list[str], newline: str) -> None:
-    code = newline.join(pieces)
-    lines = cell._LINE.findall(code)
-    for statement in ast.parse(code).body:
-        assert cell.source_of(lines, statement) == ast.get_source_segment(code, statement)

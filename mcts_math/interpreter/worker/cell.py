@@ -27,7 +27,6 @@ from typing import NamedTuple
 
 _KEPT_CHARS = 1 << 15  # of each end of what one statement prints, while it prints
 _FENCE_START = re.compile(r"^(\s|`)*(?i:python)?\s*")
-_LINE = re.compile(r".*?(?:\r\n|\n|\r)|.+")  # as the compiler counts them
 _PRINT_ARGUMENTS = re.compile(r"print\((.*?)\)")
 
 
@@ -122,19 +121,9 @@ def prints(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.FunctionDef) and any(map(prints, statement.body))
 
 
-def source_of(lines: list[str], statement: ast.stmt) -> str:
-    """What `ast.get_source_segment` gives, which splits all of the code into lines every time."""
-    first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
-    chosen = [line.encode() for line in lines[first : last + 1]]
-    chosen[-1] = chosen[-1][: statement.end_col_offset]
-    chosen[0] = chosen[0][statement.col_offset :]
-    return b"".join(chosen).decode()
-
-
-def label(lines: list[str], statement: ast.stmt) -> str:
+def label(code: str, statement: ast.stmt) -> str:
     """The source of the arguments of the prints in a statement, up to the first closing bracket of each."""
-    source = source_of(lines, statement)
-    arguments = " ".join(_PRINT_ARGUMENTS.findall(source))
+    arguments = " ".join(_PRINT_ARGUMENTS.findall(ast.get_source_segment(code, statement) or ""))
     return f"{arguments}: " if arguments else ""
 
 
@@ -184,14 +173,13 @@ def _show(code: str, state: dict[str, object], chars: int, exact: bool) -> str:
             value = str.__str__(value if issubclass(type(value), str) else str(value))
         return truncate(value if exact else round_number(value), chars)
     shown = []
-    lines = _LINE.findall(code)
     start = 0
     for i in printing:
         _run(body[start:i], state)
         if i == printing[-1] and isinstance(body[i], ast.Expr):
             _telling.left = 0
         printed = _run([body[i]], state)
-        shown.append(label(lines, body[i]) + truncate(printed if exact else round_number(printed), chars))
+        shown.append(label(code, body[i]) + truncate(printed if exact else round_number(printed), chars))
         start = i + 1
     return "".join(shown)
 

@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 _SEED_MASK = (1 << 32) - 1
 _SEED_BYTES = 32
-_MOST_BYTES = 1 << 24  # that the generator gives at a time
 _the_random = random._inst
 _c_seed, _c_bits = _random.Random.seed, _random.Random.getrandbits
 _seed_from = random.Random.seed
@@ -24,15 +23,12 @@ _next_seed: int | None = None  # mixed in when somebody asks: few cells need it
 
 
 def urandom(size: int, /) -> bytes:
-    """Takes the place of `os.urandom`."""
+    """Takes the place of `os.urandom`. Raises OverflowError for 256 MiB or more."""
     global _next_seed
     if _next_seed is not None:
         _c_seed(_source, _c_bits(_source, 64) << 64 | _next_seed)
         _next_seed = None
-    if size < 0:
-        raise ValueError("negative argument not allowed")
-    sizes = [_MOST_BYTES] * (size // _MOST_BYTES) + [size % _MOST_BYTES]
-    return b"".join([_c_bits(_source, 8 * n).to_bytes(n, "little") for n in sizes])
+    return _c_bits(_source, 8 * size).to_bytes(size, "little")
 
 
 def _seed(self: random.Random, a: int | float | str | bytes | bytearray | None = None, version: int = 2) -> None:

@@ -141,7 +141,7 @@ def _machine_serve() -> tuple[Callable[[ctypes.c_void_p | None], None], mmap.mma
     return lambda hook: call(address, hook), page
 
 
-_serve, _page = _machine_serve() if kernel.X86_64 and kernel.has_close_range() else (None, None)
+_serve, _page = _machine_serve() if kernel.X86_64 else (None, None)
 
 
 def await_order() -> str:

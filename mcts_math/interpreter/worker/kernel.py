@@ -73,12 +73,6 @@ def code_page() -> tuple[mmap.mmap, int]:
     return page, ctypes.addressof(ctypes.c_char.from_buffer(page))
 
 
-def has_close_range() -> bool:
-    """Whether the kernel has close_range(2), Linux 5.9."""
-    beyond = ctypes.c_uint(0xFFFFFFFE)
-    return int(_libc.syscall(ctypes.c_long(436), beyond, beyond, ctypes.c_uint(0))) == 0
-
-
 def prctl(option: int, arg2: int = 0, arg3: int = 0) -> int:
     """prctl(2) with up to three arguments."""
     args = (ctypes.c_ulong(a) for a in (arg2, arg3, 0, 0))
