@@ -7,6 +7,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from mcts_math.errors import InterpreterError
 from mcts_math.interpreter.interpreter import SandboxInterpreter
 from mcts_math.interpreter.levels import Level
 from mcts_math.interpreter.options import SandboxLimits
@@ -39,6 +40,9 @@ class BlockingInterpreter:
         self.close()
 
     def _wait(self, call: Coroutine[Any, Any, _T]) -> _T:
+        if self._loop.is_closed():
+            call.close()
+            raise InterpreterError("the interpreter was closed")
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
 
     def start(self) -> Level:

@@ -445,6 +445,8 @@ def test_blocking_interpreter() -> None:
         interpreter.release("")
     interpreter.close()
     assert children() == []
+    with pytest.raises(InterpreterError, match="was closed"):
+        interpreter.run("1")
 
 
 def test_limits_are_checked() -> None:

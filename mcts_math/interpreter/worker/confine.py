@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from . import kernel, landlock, mounts, seccomp, wire
 
+_SPARE_BYTES = 1 << 20  # of memory, for a branch's files where it has used up its own
+
 
 class Rules(NamedTuple):
     """What the host orders; plain data. The fields of `SandboxLimits`, and of `Layers` (one that fails is an error).
@@ -84,16 +86,15 @@ def leave_root(uid: int) -> None:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-    kernel.drop_capabilities()
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    kernel.drop_rights()
 
 
 def set_limits(rules: Rules) -> None:
     """Sets the rlimits of a node; they hold for each process by itself."""
     cpu_seconds = rules.cpu_seconds + (os.cpu_count() or 1)  # the host looks before that, and tells why
+    memory = rules.base_bytes + rules.memory_bytes
     limits = {
-        resource.RLIMIT_AS: (rules.base_bytes + rules.memory_bytes,) * 2,
+        resource.RLIMIT_AS: (memory, memory + _SPARE_BYTES),
         resource.RLIMIT_CORE: (0, 0),
         resource.RLIMIT_CPU: (cpu_seconds, cpu_seconds + 1),
         resource.RLIMIT_FSIZE: (rules.temp_bytes,) * 2,
@@ -119,9 +120,7 @@ def lock(rules: Rules, hand_over: Callable[[int], None]) -> None:
             sent it to the supervisor when it returns. By then the limit on open files is still the machine's: the
             kernel compares it with the descriptors that all processes of this user together have on their way.
     """
-    kernel.drop_capabilities()
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    kernel.drop_rights()
     hand_over(seccomp.listen() if rules.seccomp else -1)
     set_limits(rules)
     if rules.landlock:

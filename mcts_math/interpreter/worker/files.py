@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
-import mmap
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Iterator
@@ -19,11 +19,10 @@ from collections.abc import Iterator
 from . import kernel, wire
 
 _MAX_FILES = 512  # of a cell, folders included
-_SPARE_BYTES = 1 << 20
 _NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _chdir, _listdir, _mkdir, _rmdir, _unlink, _open = os.chdir, os.listdir, os.mkdir, os.rmdir, os.unlink, open
 _getcwd, _isdir, _join, _umask = kernel.getcwd, os.path.isdir, os.path.join, os.umask
-_map = mmap.mmap
+_get_limit, _set_limit = resource.getrlimit, resource.setrlimit
 
 
 def settle() -> None:
@@ -49,7 +48,6 @@ def mount(proc_fd: int, uid: int, num_bytes: int, num_places: int) -> None:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else these files are root's
     kernel.map_ids(uid, uid, uid, proc_fd)
     os.close(proc_fd)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     options = f"size={wire.SHARES * num_bytes},nr_inodes={wire.SHARES * _MAX_FILES},mode=111"
     for place in wire.SCRATCH[:num_places]:
         kernel.mount("none", place, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
@@ -92,22 +90,15 @@ def _remove_all(folder: str) -> None:
     os.rmdir(folder)
 
 
-class _Spare:
-    """Memory that a branch can't use up: in its context, this is free for what lists, reads and writes files."""
-
-    def __init__(self) -> None:
-        self._memory: mmap.mmap | None = None
-        self.__exit__()
-
-    def __enter__(self) -> None:
-        if self._memory is not None:
-            self._memory.close()
-
-    def __exit__(self, *exc: object) -> None:
-        try:
-            self._memory = _map(-1, _SPARE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        except OSError:  # the files themselves have taken it
-            self._memory = None
+@contextlib.contextmanager
+def _spare_memory() -> Iterator[None]:
+    """Lifts this process's limit of memory by what `confine.set_limits` keeps from cells: they can't use that up."""
+    soft, hard = _get_limit(resource.RLIMIT_AS)
+    _set_limit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        yield
+    finally:
+        _set_limit(resource.RLIMIT_AS, (soft, hard))
 
 
 class Kept:
@@ -117,7 +108,6 @@ class Kept:
         self._max_bytes = max_bytes
         self._files: list[tuple[str, bytes | None]] = []  # relative path and content; None for a folder
         self._place = ""  # relative path of the current folder
-        self._spare = _Spare()
 
     def put(self) -> None:
         """Puts what the cells before left into the current folder, as its owner may use it, and goes where they were.
@@ -127,7 +117,7 @@ class Kept:
         if not self._files:
             return
         mask = _umask(0o022)
-        with self._spare:
+        with _spare_memory():
             for name, content in self._files:
                 if content is None:
                     _mkdir(name)
@@ -144,7 +134,7 @@ class Kept:
         Raises OSError, MemoryError or RecursionError where they can't be had, are too many or too deep; what the cells
         before left stays as it was.
         """
-        with self._spare:
+        with _spare_memory():
             if _listdir(folder) or self._files:
                 place = _place_in(folder)
                 _chdir(folder)

@@ -125,8 +125,9 @@ def is_thread_of(pid: int, tid: int) -> bool:
     return True
 
 
-def drop_capabilities(kept: int = 0) -> None:
-    """Gives up the capabilities of this process and of all it may become; it keeps those in a mask for itself."""
+def drop_rights(kept: int = 0) -> None:
+    """Gives up the capabilities of this process and of all it may become, but for those in a mask; nobody may look at
+    its memory, and no program that it starts gets more rights."""
     for capability in range(64):
         try:
             prctl(PR_CAPBSET_DROP, capability)
@@ -136,3 +137,5 @@ def drop_capabilities(kept: int = 0) -> None:
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = ctypes.create_string_buffer(struct.pack("=Ii", 0x20080522, 0))
     syscall("capset", header, ctypes.create_string_buffer(struct.pack("=6I", kept, kept, 0, 0, 0, 0)))
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_DUMPABLE, 0)

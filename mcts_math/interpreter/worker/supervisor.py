@@ -30,8 +30,7 @@ def main(control: socket.socket, root_fd: int, rules: confine.Rules) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if rules.temp_bytes:
             files.mount(rules.proc_fd, rules.uid, rules.temp_bytes, rules.temp_places)
-        kernel.drop_capabilities(1 << kernel.CAP_DAC_OVERRIDE if rules.temp_bytes else 0)
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        kernel.drop_rights(1 << kernel.CAP_DAC_OVERRIDE if rules.temp_bytes else 0)
         listener = _start_root(control, root_fd, rules)
         control.send(wire.READY)
         Supervisor(control, listener, rules.max_threads, len(rules.writable)).run()
