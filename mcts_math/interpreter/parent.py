@@ -241,11 +241,11 @@ class Parent:
                 message, pid = await receive(control, _SANDBOX_TIMEOUT_S)
             except OSError as error:
                 raise no_room(error, "a sandbox could not be set up") from error
-            if message[:1] == wire.BUSY:
-                raise MachineBusyError("a sandbox", message[1:].decode(errors="replace"))
+            reason = message[1:].decode(errors="replace")
+            if message[:1] == wire.BUSY or (not message and self.alive):  # where memory is short, the kernel kills
+                raise MachineBusyError("a sandbox", reason or "it was killed in its set-up")
             if message != wire.READY:
-                reason = message[1:].decode(errors="replace") or "it died; " + self._last_words()
-                raise InterpreterError(f"a sandbox could not be set up: {reason}")
+                raise InterpreterError(f"a sandbox could not be set up: {reason or 'it died; ' + self._last_words()}")
             opened.pop_all()
         return Connection(control, root, pid, self)
 

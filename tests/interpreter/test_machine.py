@@ -333,6 +333,24 @@ def test_a_machine_that_keeps_refusing_is_told_and_ends_no_clean_parent(refuse: 
     run(check())
 
 
+def test_a_sandbox_that_is_killed_in_its_set_up_is_set_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, that ended the run; where memory is short, the kernel ends sandboxes before all else."""
+    warm_up = (
+        "import os\nr, w = os.pipe()\nos.set_blocking(r, False)\nos.write(w, b'12')\nsetsid = os.setsid\n"
+        "def die():\n    try:\n        os.read(r, 1)\n    except BlockingIOError:\n        return setsid()\n"
+        "    os._exit(1)\nos.setsid = die"
+    )
+    start = parent.Parent.start
+
+    async def check() -> None:
+        level = await probe(LIMITS)
+        monkeypatch.setattr(parent.Parent, "start", lambda *args, **options: start(*args, **options, warm_up=warm_up))
+        async with SandboxInterpreter(LIMITS, level) as interpreter:
+            assert (await show(interpreter, "6 * 7")).text == "42"
+
+    run(check())
+
+
 def test_a_machine_that_refuses_a_cell_its_process_is_told(
     refuse: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
