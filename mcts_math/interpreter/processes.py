@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +82,7 @@ class StateProcess:
         start_ticks: when the process started; -1 where it was gone before that could be asked.
         num_bytes: memory that it holds and no other state does, estimated from above.
         num_kernel_bytes: of that, what the kernel needs to hold it; its parent's where it has done little.
-        num_users: steps that are being forked from it; it must not be put away meanwhile.
+        num_users: steps that start from it; it is not put away meanwhile.
         max_faults, max_cpu_ticks: what a process that only waits and forks will not exceed; see `stands_still`.
     """
 
@@ -116,16 +115,6 @@ class StateProcess:
             return True  # it is gone: that costs nothing, and who needs it will notice
         within = facts.num_faults <= self.max_faults and facts.cpu_ticks <= self.max_cpu_ticks
         return within and facts.num_threads == 1 and not facts.has_ended
-
-    def use(self) -> ExitStack:
-        """Keeps it from being put away until the result is closed, which may happen more than once."""
-        self.num_users += 1
-        use = ExitStack()
-        use.callback(self._leave)
-        return use
-
-    def _leave(self) -> None:
-        self.num_users -= 1
 
 
 def _num_kernel_bytes(pid: int) -> int:

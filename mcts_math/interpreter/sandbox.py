@@ -10,7 +10,6 @@ import asyncio
 import os
 import socket
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from mcts_math.interpreter.cell_run import CellRun, Watch
@@ -125,9 +124,9 @@ class Sandbox:
             ours, theirs = socket_pair(socket.SOCK_STREAM)
         except OSError as error:
             raise no_room(error) from error
-        use = parent.use()
         message = wire.pack_cell(cell.code, cell.seed)
-        run = CellRun(ours, message, limits or self._limits, lambda pid: self._admit(pid, use), rank)
+        run = CellRun(ours, message, limits or self._limits, self._admit, rank)
+        parent.num_users += 1
         ordered = False
         result: RunResult | None = None
         self._watch.add(run)
@@ -140,12 +139,11 @@ class Sandbox:
         finally:
             if ordered and run.pid < 0:
                 self.close()  # who has not greeted hides, or will come when nobody listens any more
-            use.close()
+            parent.num_users -= 1
             self._end(run, result is not None and result.process is not None)
 
-    def _admit(self, pid: int, use: ExitStack) -> None:
+    def _admit(self, pid: int) -> None:
         """Judges who greets: nobody may do so twice. A state that greets in its child's place may hide the child."""
-        use.close()
         if pid in self._pids:
             raise NoGreeting("a state greeted in its child's place")
         self._pids.add(pid)

@@ -176,7 +176,7 @@ class SnapshotStore:
         while self.num_bytes + num_running > self._limits.snapshot_bytes:
             alone = (state for state in self._kept if state.num_live == 1)
             if (victim := _idle(alone, newest)) is None:
-                break  # only the newest, its ancestors and what is being forked are left
+                break  # only the newest, its ancestors and what is in use are left
             self.drop(victim)
         while len(self._kept) > self._limits.max_snapshots:
             if (victim := _idle(self._forked, newest) or _idle(self._kept, newest)) is None:
@@ -186,6 +186,6 @@ class SnapshotStore:
 
 
 def _idle(states: Iterable[State], newest: State | None) -> State | None:
-    """The first state that may be put away: not the newest one, and not one that is being forked."""
+    """The first state that may be put away: not the newest one, and not one from which a step starts."""
     free = (state for state in states if state is not newest and state.process and state.process.num_users == 0)
     return next(free, None)
