@@ -28,11 +28,9 @@ class NoGreeting(StateLost):
 
 
 class Refused(NoGreeting):
-    """The machine had no room for the fork, or so a state says."""
+    """The machine had no room for the fork, or so a state says; one `at_root` has run no code, and is believed."""
 
-
-class RefusedAtRoot(Refused):
-    """So says a state that has run no code: that is believed."""
+    at_root = False
 
 
 class Crowded(StateLost):

@@ -41,7 +41,8 @@ class SandboxLimits:
         memory_bytes: memory that one cell may allocate beyond what Python and the imported modules take.
         snapshot_bytes: memory of all kept states and running cells together. Where it runs short, kept states are ended
             first; then the cells that came last are stopped, and run again when there is room.
-        max_snapshots: kept states, all sessions together; >= 1. By default four times `max_sandboxes`.
+        max_snapshots: kept states, all sessions together; >= 1. By default four times `max_sandboxes`. Those from which
+            cells run just now may be more.
         max_sandboxes: questions that keep processes at a time; the idlest are put away (and rebuilt when needed). By
             default 64 to 1,024, by the machine's memory and the hard limit of open files (`ulimit -Hn`).
         max_running: cells that run at a time; more wait, and their clocks do not run meanwhile.

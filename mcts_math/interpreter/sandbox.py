@@ -18,7 +18,6 @@ from mcts_math.interpreter.losses import (
     NoGreeting,
     Preempted,
     Refused,
-    RefusedAtRoot,
     StateLost,
     TimeUp,
 )
@@ -57,7 +56,7 @@ class Sandbox:
     def __init__(self, connection: Connection, limits: SandboxLimits, watch: Watch) -> None:
         self._connection, self._limits, self._watch = connection, limits, watch
         self.root = StateProcess(connection.root, -1)
-        self._owner = connection.owner
+        self.owner = connection.owner
         self._pids = {connection.supervisor_pid}  # of all that are known: states, and cells that greeted
         self._processes: dict[int, StateProcess] = {}
         self._dying: dict[int, asyncio.Future[None]] = {}  # cells that were killed, by pidfd, until they are gone
@@ -67,11 +66,6 @@ class Sandbox:
     def alive(self) -> bool:
         """Whether its first process runs."""
         return not self._closed and self._connection.alive
-
-    @property
-    def owner_alive(self) -> bool:
-        """Whether the clean parent that made it runs."""
-        return self._owner.alive
 
     async def step(self, parent: StateProcess, cell: Cell, rank: int = 0) -> RunResult:
         """Runs a cell in a fork of a state; those with a low rank are the last to be stopped for want of memory.
@@ -165,7 +159,8 @@ class Sandbox:
         except TimeUp:
             return self._cut(run, CellStatus.TIMEOUT)
         except Refused as refusal:
-            raise (RefusedAtRoot(*refusal.args) if at_root else refusal) from None
+            refusal.at_root = at_root
+            raise
         except NoGreeting:
             if not self.alive:
                 raise StateLost("the sandbox died") from None

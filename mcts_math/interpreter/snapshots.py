@@ -11,10 +11,9 @@ from mcts_math.interpreter.options import SandboxLimits
 from mcts_math.interpreter.processes import StateProcess
 from mcts_math.interpreter.sandbox import Sandbox
 from mcts_math.interpreter.tries import Gate
-from mcts_math.interpreter.worker import wire
 from mcts_math.requests import Cell
 
-_MAX_CODE_CHARS = wire.MAX_CODE_BYTES // 4
+_MAX_CODE_CHARS = 2 << 20
 
 
 def too_long(cell: Cell) -> bool:

@@ -14,7 +14,6 @@ from mcts_math.interpreter.losses import (
     NoGreeting,
     NotRebuilt,
     Refused,
-    RefusedAtRoot,
     StateLost,
 )
 from mcts_math.interpreter.sandbox import KILLED_TEXT, Sandbox
@@ -60,13 +59,13 @@ class Tries:
     def note(self, lost: StateLost) -> None:
         """Notes whose fault it was; raises InterpreterError where it keeps being that of the machine."""
         self.last, sandbox = lost, self.sandbox
-        if sandbox is None or not sandbox.owner_alive:
+        if sandbox is None or not sandbox.owner.alive:
             self.num_failures += 1
             if self.num_failures == MAX_FAILURES:
                 raise InterpreterError(f"the interpreter keeps breaking down: {lost}") from lost
         elif isinstance(lost, (Crowded, Refused)):
             self.num_refusals += 1
-            if isinstance(lost, RefusedAtRoot) and not self.left:
+            if isinstance(lost, Refused) and lost.at_root and not self.left:
                 raise MachineBusyError("a cell", lost)
         elif isinstance(lost, NoGreeting) or sandbox.alive:
             self.num_losses += 1

@@ -91,7 +91,7 @@ def _forget_threads() -> None:
 
 def _read_cell(sock: socket.socket) -> tuple[str, int]:
     size, seed = wire.CELL.unpack(_receive(sock, wire.CELL.size))
-    return wire.decode_code(_receive(sock, size)), seed
+    return _receive(sock, size).decode("utf-8", "surrogatepass"), seed
 
 
 def _receive(sock: socket.socket, size: int) -> bytes:

@@ -20,7 +20,6 @@ HELLO, DONE, PRINTED, REFUSED = 1, 2, 3, 4
 GREETING = REPLY.pack(HELLO, 0)
 FAILED, OK = b"f", b"o"  # first byte of a DONE; the text follows
 
-MAX_CODE_BYTES = 8 << 20
 LISTENER, READY, BROKEN, BUSY = b"L", b"R", b"E", b"B"  # worker's messages on the control sockets; text may follow
 """`BUSY` says that the machine has no room just now."""
 NEW, PERMIT = b"N", b"P"  # host's messages on the control sockets
@@ -44,8 +43,3 @@ def pack_cell(code: str, seed: int) -> bytes:
     """The message that tells a new state what to run; any string survives."""
     data = code.encode("utf-8", "surrogatepass")
     return CELL.pack(len(data), seed & (1 << 64) - 1) + data
-
-
-def decode_code(data: bytes) -> str:
-    """The code, from its bytes in the message."""
-    return data.decode("utf-8", "surrogatepass")
