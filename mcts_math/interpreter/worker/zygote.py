@@ -23,6 +23,7 @@ from . import cell, chance, confine, files, fork, kernel, memory, state, supervi
 
 _CONTROL_FD = 0  # the host gives its connection as standard input: no number to agree on
 _PARENT_CHECK_MS = 500
+_PATIENCE_S = 1
 _SHARED_DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/localtime")
 _NUM_REHEARSALS = 20  # enough for the interpreter to have specialised the harness's code, once for all forks
 _NUM_REHEARSED_TURNS = 5
@@ -115,9 +116,10 @@ def _serve(control: socket.socket, rules: confine.Rules, parent: int) -> None:
     # A death signal would follow the host's *thread*, which may end long before the host: look for the parent instead.
     while os.getppid() == parent and _take_turn(poll, control, rules):
         pass
-    if os.getppid() == parent:  # who waits for this process waits for its sandboxes, which go with their connections
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(-1, 0)
+    # Sandboxes go with their connections, and who waits for this process waits for them; the others go with it.
+    signal.alarm(_PATIENCE_S)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(-1, 0)
 
 
 def _rehearse(rules: confine.Rules) -> None:
