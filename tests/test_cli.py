@@ -197,7 +197,7 @@ def test_an_interrupt_while_a_program_is_imported_is_one_line(tmp_path: Path, pr
         "eval_output_jsonl.py --res_file EMPTY",
         "offline_inference.py --cfg configs/offline_inference.yaml --tree_jsonl EMPTY",
         "view_trees.py EMPTY",
-        "scripts/merge.py OUT EMPTY EMPTY",
+        "scripts/merge.py EMPTY EMPTY --output OUT",
         "scripts/make_examples.py EMPTY --output OUT",
         "solver_demo.py --cfg configs/mini/sbs.yaml --qaf EMPTY --output OUT",
         "-m mcts_math.judge EMPTY EMPTY",
