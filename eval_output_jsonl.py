@@ -33,7 +33,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--than",
         nargs="+",
         metavar="JSONL",
-        help="runs of another method over the same questions: by how much the first one (or its vote) is better",
+        help="runs of another method over the same questions: how much better the files before are (mean, or vote)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_workers(parser)

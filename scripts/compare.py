@@ -113,7 +113,7 @@ def parse_method(text: str, seeds: Sequence[int], common: Sequence[str]) -> tupl
 
 def solve(run: SeededRun, questions: str, *more: str) -> None:
     """Performs one run in a process of its own, unless its results are complete."""
-    command = [sys.executable, "solver_demo.py", "--custom_cfg", run.method.config, "--qaf", questions]
+    command = [sys.executable, "solver_demo.py", "--cfg", run.method.config, "--qaf", questions]
     command += ["--output", str(run.output), *more]
     command += [f"{key}={json.dumps(value)}" for key, value in run.method.overrides.items()]
     print(f"== {run.name}, seed {run.seed}", flush=True)

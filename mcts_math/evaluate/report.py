@@ -25,7 +25,7 @@ COLUMNS = {
     "tokens": "generated for a question",
     "prompt": "tokens of its prompts",
     "cached": "those of them that came from the prefix cache",
-    "cells": "runs of code for a question",
+    "cells": "runs of the interpreter for a question",
     "value": "tokens that a reward model read for a question",
 }
 """Of the first table: what stands in each, but for the file's name."""

@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
         return _serve(args)
     output = Path(args.output or Path(args.results).with_suffix(".html"))
     made = build_page(args.results, args.than, output, workers=args.workers)
-    questions = " and ".join(several(count, "question") for count in made["questions"])
+    questions = " and ".join(several(count, "question") for count in dict.fromkeys(made["questions"]))
     print(f"{output}: {questions}, {made['nodes']:,} nodes, {made['bytes'] / 1e6:.1f} MB")
     return 0
 
