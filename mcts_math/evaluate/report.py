@@ -144,6 +144,7 @@ def _warnings(reports: Sequence[Report]) -> list[str]:
             "that failed (run it again with --resume)": report.errors,
             "that were cut short (see `stopped`)": report.stopped,
             "without a known answer": report.questions - report.top1.total,
+            "without costs, left out of their means": (report.questions - report.with_cost) * bool(report.with_cost),
         }
         lines += [f"{report.path}: questions {what}: {count}" for what, count in counts.items() if count]
     return ["", *lines] if lines else []
