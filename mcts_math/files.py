@@ -49,7 +49,7 @@ def reading(
 
 def _told(reason: OSError, path: str | Path) -> str:
     """What the system says, and of which file where that is another one."""
-    other = f": {reason.filename}" if reason.filename not in (None, path, str(path)) else ""
+    other = f": {reason.filename}" if not str(reason.filename or path).startswith(str(path)) else ""
     return f"{reason.strerror}{other}" if reason.strerror else str(reason)
 
 

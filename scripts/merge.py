@@ -8,7 +8,7 @@ import sys
 from mcts_math.run.program import make_parser, parse_words, run_program, several
 
 # isort: split
-from mcts_math.run.description import read_description
+from mcts_math.run.description import num_asked, read_description
 from mcts_math.run.merge import merge_files
 from mcts_math.run.results import ResultsFile
 
@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier merge, which is kept as .bak")
     args = parse_words(parser, argv)
     count = merge_files(args.inputs, args.output, overwrite=args.overwrite)
-    asked = read_description(ResultsFile(args.output).meta_path).get("questions", {}).get("number", count)
+    asked = num_asked(read_description(ResultsFile(args.output).meta_path)) or count
     missing = f"{count:,} of " if count < asked else ""
     print(f"{missing}{several(max(count, asked), 'question')} -> {args.output}")
     if missing:

@@ -390,6 +390,14 @@ def test_only_different_runs_over_the_same_questions_are_put_together(tmp_path: 
         evaluate([str(a), "--than", str(d)])
 
 
+def test_a_run_that_is_not_finished_is_told(tmp_path: Path, grader: Grader) -> None:
+    path = write(tmp_path / "a.jsonl", line(1, "5", "5"))
+    for asked, told in (({"to_solve": 1}, False), ({"to_solve": 3}, True), ({"questions": {"number": 3}}, True)):
+        (tmp_path / "a.meta.json").write_text(json.dumps({"questions": {"number": 9}} | asked))
+        shown = Summary([evaluate_file(path, grader)]).render()
+        assert ("questions that have no line yet (was the run stopped, or does it go on?): 2" in shown) is told
+
+
 def test_nothing_to_judge_is_not_zero_percent(tmp_path: Path, grader: Grader) -> None:
     report = evaluate_file(write(tmp_path / "a.jsonl", line(1, None, "5")), grader)
     assert math.isnan(report.top1.accuracy)

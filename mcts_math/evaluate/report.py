@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from mcts_math.evaluate.accuracy import Report, Tally, mean_over_files, other_questions
 from mcts_math.evaluate.table import interval, marked, number, percent, render_table
+from mcts_math.run.description import num_asked, read_description
+from mcts_math.run.results import ResultsFile
 from mcts_math.tasks import JsonObject
 
 # Key -> digits.
@@ -140,7 +142,9 @@ def _warnings(reports: Sequence[Report]) -> list[str]:
     for report in reports:
         if told := other_questions(first.correct_by_id, first.path, report.correct_by_id, report.path):
             lines.append(f"{told}: their figures can't be compared")
+        asked = num_asked(read_description(ResultsFile(report.path).meta_path)) or 0
         counts = {
+            "that have no line yet (was the run stopped, or does it go on?)": max(asked - report.questions, 0),
             "that failed (run it again with --resume)": report.errors,
             "that were cut short (see `stopped`)": report.stopped,
             "without a known answer": report.questions - report.top1.total,
