@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from mcts_math.run.program import add_workers, make_parser, parse_words, run_program
 
 # isort: split
-from mcts_math.evaluate.accuracy import Report, Tally, evaluate_file, paired_difference, scores_by_id, votes_by_id
+from mcts_math.evaluate.accuracy import (
+    Report,
+    Tally,
+    evaluate_file,
+    paired_difference,
+    require_same_answers,
+    scores_by_id,
+    votes_by_id,
+)
 from mcts_math.evaluate.budgets import attempt_curves
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.report import COLUMNS, Summary
@@ -33,7 +41,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--than",
         nargs="+",
         metavar="JSONL",
-        help="runs of another method over the same questions: by how much the first one (or its vote) is better",
+        help="runs of another method over the same questions: how much better the files before are (mean, or vote)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_workers(parser)
@@ -70,6 +78,7 @@ def main(argv: list[str]) -> int:
         curves = {path: attempt_curves(path, grader) for path in [*args.res_file, *(args.than or [])]}
     better = None
     if others:
+        require_same_answers(reports[0], others[0])
         names = (args.res_file[0], args.than[0])
         better = paired_difference(votes or scores_by_id(reports), scores_by_id(others), names)
     if args.vote or others:

@@ -17,7 +17,7 @@ from mcts_math.run.program import add_workers, make_parser, parse_words, run_pro
 from mcts_math.config import load_config
 from mcts_math.evaluate.accuracy import Tally
 from mcts_math.evaluate.grading import Grader
-from mcts_math.evaluate.table import interval
+from mcts_math.evaluate.table import interval, percent
 from mcts_math.run.offline import CHOOSING, Rescored, rescore_file
 from mcts_math.run.record import with_verdict
 from mcts_math.run.results import ResultsFile, require_other_file
@@ -29,7 +29,7 @@ from mcts_math.tasks import JsonObject
 def parse(argv: list[str]) -> argparse.Namespace:
     keys = describe_keys(MctsOptions, "config keys that choose; others of a config are passed over:", CHOOSING)
     parser = make_parser("Choose solutions from complete saved trees, without a model.", keys)
-    parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file")
+    parser.add_argument("--cfg", "--custom_cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument("--tree_jsonl", metavar="JSONL", help="the results, as published")
     parser.add_argument("--output", metavar="JSONL", help="also write the lines with the solutions chosen")
     parser.add_argument("--overwrite", action="store_true", help="start an existing output anew; the old one is kept")
@@ -54,7 +54,7 @@ def to_judge(line: Rescored) -> tuple[Sequence[str], str] | None:
 
 def main(argv: list[str]) -> int:
     args = parse(argv)
-    config = load_config(args.custom_cfg, args.overrides)
+    config = load_config(args.cfg, args.overrides)
     if obsolete := config.obsolete_given():
         print(f"note: obsolete keys are ignored: {', '.join(obsolete)}", file=sys.stderr)
     tally, total, answered = Tally(), 0, 0
@@ -92,7 +92,7 @@ def main(argv: list[str]) -> int:
     if args.json:
         print(json.dumps(report))
     elif tally.total:
-        print(f"{tally.correct}/{tally.total} = {100 * tally.accuracy:.2f}% (95 %: {interval(tally.interval)}), "
+        print(f"{tally.correct}/{tally.total} = {percent(tally.accuracy)}% (95 %: {interval(tally.interval)}), "
               f"{found}, chosen by {strategy or 'the trees themselves'}")  # fmt: skip
     else:
         print(f"{found}; no ground truth to compare with")

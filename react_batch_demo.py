@@ -1,6 +1,6 @@
 """Batched greedy ReAct: one chain of steps per question.
 
-python react_batch_demo.py --custom_cfg configs/mini/greedy.yaml --qaf data/mini/test.jsonl
+python react_batch_demo.py --cfg configs/mini/greedy.yaml --qaf data/mini/test.jsonl
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Solves every question of a file with the solver that a config names, one tree per line.
 
-python solver_demo.py --custom_cfg configs/mini/sbs.yaml --qaf data/mini/test.jsonl
+python solver_demo.py --cfg configs/mini/sbs.yaml --qaf data/mini/test.jsonl
 """
 
 import sys

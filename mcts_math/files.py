@@ -31,7 +31,26 @@ def writing(path: str | Path, remedy: str = ROOM, error: type[MctsMathError] = R
     try:
         yield
     except OSError as reason:
-        raise error(f"{path} can't be written: {reason}. {remedy}") from reason
+        raise error(f"{path} can't be written: {_told(reason, path)}. {remedy}") from reason
+
+
+@contextmanager
+def reading(
+    path: str | Path, remedy: str = "Give another file.", error: type[MctsMathError] = RecordError
+) -> Iterator[None]:
+    """The same of a file that can't be read."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise error(f"{path}: no such file. {remedy}") from None
+    except OSError as reason:
+        raise error(f"{path} can't be read: {_told(reason, path)}. {remedy}") from reason
+
+
+def _told(reason: OSError, path: str | Path) -> str:
+    """What the system says, and of which file where that is another one."""
+    other = f": {reason.filename}" if not str(reason.filename or path).startswith(str(path)) else ""
+    return f"{reason.strerror}{other}" if reason.strerror else str(reason)
 
 
 def require_writable(path: str | Path, remedy: str, error: type[MctsMathError] = RecordError) -> None:
@@ -53,14 +72,13 @@ def read_text(path: str | Path, remedy: str, error: type[MctsMathError] = Record
     with "\\n" alone. Raises `error`, naming file and remedy."""
     path = Path(path)
     try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
+        with reading(path, remedy, error):
+            content = path.read_bytes()
+            text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
         return text.replace("\r\n", "\n").replace("\r", "\n")
-    except FileNotFoundError:
-        raise error(f"{path}: no such file. {remedy}") from None
     except UnicodeDecodeError as reason:
         raise error(f"{path} is not UTF-8 text: {reason}. {remedy}") from reason
-    except (OSError, EOFError, zlib.error) as reason:
+    except (EOFError, zlib.error) as reason:
         raise error(f"{path} can't be read: {reason}. {remedy}") from reason
 
 
@@ -166,23 +184,18 @@ def read_records(path: str | Path, *, may_be_empty: bool = False) -> Iterator[tu
     """Streams (where, record) of a file of JSON lines, in constant memory. Raises RecordError with file, line and
     remedy."""
     path, is_empty = Path(path), not may_be_empty
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                record = parse_line(line)
-                if record is not None:
-                    is_empty = False
-                    yield f"{path}:{number}", record
-                elif line.strip():
-                    remedy = "Remove the line" if number > 1 else "Give a file of JSON lines"
-                    what = f"not a JSON object. {remedy}."
-                    if (number > 1 or line.startswith(b"{")) and not line.endswith(b"\n"):
-                        what = "the last line is torn. Resume the run that wrote it with --resume."
-                    raise RecordError(f"{path}:{number}: {what}")
-    except FileNotFoundError:
-        raise RecordError(f"{path}: no such file.") from None
-    except OSError as error:
-        raise RecordError(f"{path} can't be read: {error}.") from error
+    with reading(path, "Give a file of JSON lines."), path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            record = parse_line(line)
+            if record is not None:
+                is_empty = False
+                yield f"{path}:{number}", record
+            elif line.strip():
+                remedy = "Remove the line" if number > 1 else "Give a file of JSON lines"
+                what = f"not a JSON object. {remedy}."
+                if (number > 1 or line.startswith(b"{")) and not line.endswith(b"\n"):
+                    what = "the last line is torn. Resume the run that wrote it with --resume."
+                raise RecordError(f"{path}:{number}: {what}")
     if is_empty and path.is_file():
         raise RecordError(f"{path} is empty. Wait for the first line of what writes it, or give another file.")
     if is_empty:

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from mcts_math.evaluate.table import percent
 from mcts_math.loggers import Logger
 from mcts_math.requests import Services
 from mcts_math.scheduler import Scheduler, Solved
@@ -65,7 +66,7 @@ class Totals:
     @property
     def accuracy(self) -> str:
         """Right among judged ones; "" where none could be judged."""
-        return f"accuracy {self.correct}/{self.judged} = {self.correct / self.judged:.2%}" if self.judged else ""
+        return f"accuracy {self.correct}/{self.judged} = {percent(self.correct / self.judged)}%" if self.judged else ""
 
     @property
     def seconds(self) -> float:

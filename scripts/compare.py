@@ -48,7 +48,7 @@ from mcts_math.evaluate.table import screen_width
 from mcts_math.evaluate.trials import Question, read_questions
 from mcts_math.files import read_records, require_writable, write_text
 from mcts_math.run.cli import SOME_FAILED
-from mcts_math.run.description import read_description
+from mcts_math.run.description import num_asked, read_description
 from mcts_math.run.results import ResultsFile
 from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
 
@@ -113,7 +113,7 @@ def parse_method(text: str, seeds: Sequence[int], common: Sequence[str]) -> tupl
 
 def solve(run: SeededRun, questions: str, *more: str) -> None:
     """Performs one run in a process of its own, unless its results are complete."""
-    command = [sys.executable, "solver_demo.py", "--custom_cfg", run.method.config, "--qaf", questions]
+    command = [sys.executable, "solver_demo.py", "--cfg", run.method.config, "--qaf", questions]
     command += ["--output", str(run.output), *more]
     command += [f"{key}={json.dumps(value)}" for key, value in run.method.overrides.items()]
     print(f"== {run.name}, seed {run.seed}", flush=True)
@@ -125,8 +125,8 @@ def solve(run: SeededRun, questions: str, *more: str) -> None:
 
 def is_whole(output: Path) -> bool:
     """Whether every question has its line. A program that broke off has the exit code of failed questions too."""
-    to_solve = read_description(ResultsFile(output).meta_path).get("to_solve", 0)
-    return output.exists() and sum(1 for _ in read_records(output, may_be_empty=True)) >= to_solve
+    asked = num_asked(read_description(ResultsFile(output).meta_path)) or 0
+    return output.exists() and sum(1 for _ in read_records(output, may_be_empty=True)) >= asked
 
 
 def perform(experiment: ExperimentConfig, folder: Path, seed: int, overrides: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ head -n "$count" data/mini/test.jsonl > "$questions"
 results=()
 for solver in greedy sbs mcts; do
     echo "== $solver: configs/mini/$solver.yaml"
-    "$PYTHON" solver_demo.py --custom_cfg "configs/mini/$solver.yaml" --qaf "$questions" \
+    "$PYTHON" solver_demo.py --cfg "configs/mini/$solver.yaml" --qaf "$questions" \
         --output "outputs/demo/$solver.jsonl" --overwrite
     results+=("outputs/demo/$solver.jsonl")
 done

@@ -22,5 +22,5 @@ output="outputs/$(basename "${cases%_correct_cases.json}").$config.seed$seed.jso
 more=()
 if [ "$config" = greedy ]; then more+=(--save_correct "$cases"); elif [ -e "$cases" ]; then more+=(--exclude "$cases"); fi
 if [ -s "$output" ]; then more+=(--resume); fi
-exec "$PYTHON" solver_demo.py --custom_cfg "configs/attempts/$config.yaml" --qaf "$dataset" --output "$output" \
+exec "$PYTHON" solver_demo.py --cfg "configs/attempts/$config.yaml" --qaf "$dataset" --output "$output" \
     ${more[@]+"${more[@]}"} "model_dir=$model" "seed=$seed" "$@"

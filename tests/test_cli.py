@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -197,7 +199,7 @@ def test_an_interrupt_while_a_program_is_imported_is_one_line(tmp_path: Path, pr
         "eval_output_jsonl.py --res_file EMPTY",
         "offline_inference.py --cfg configs/offline_inference.yaml --tree_jsonl EMPTY",
         "view_trees.py EMPTY",
-        "scripts/merge.py OUT EMPTY EMPTY",
+        "scripts/merge.py EMPTY EMPTY --output OUT",
         "scripts/make_examples.py EMPTY --output OUT",
         "solver_demo.py --cfg configs/mini/sbs.yaml --qaf EMPTY --output OUT",
         "-m mcts_math.judge EMPTY EMPTY",
@@ -217,6 +219,39 @@ def test_wrong_input_is_one_line_and_2(repo: Path, tmp_path: Path, command: str)
     assert told.startswith("error: ")
     assert "--port" in command or str(tmp_path) in told
     assert [file.name for file in tmp_path.iterdir()] == ["empty.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "solver_demo.py --cfg FOLDER --qaf QUESTIONS",
+        "solver_demo.py --cfg configs/mini/sbs.yaml --qaf FOLDER",
+        "solver_demo.py --cfg configs/mini/sbs.yaml --qaf QUESTIONS --exclude FOLDER",
+        "solver_demo.py --cfg configs/mini/sbs.yaml --qaf QUESTIONS --save_correct FOLDER",
+        "solver_demo.py --cfg configs/mini/sbs.yaml --qaf QUESTIONS --output FOLDER",
+        "eval_output_jsonl.py FOLDER",
+        "offline_inference.py --cfg configs/offline_inference.yaml FOLDER",
+        "view_trees.py FOLDER",
+        "view_trees.py FOLDER --serve 0",
+        "scripts/merge.py FOLDER --output OUT",
+        "scripts/make_examples.py FOLDER --output OUT",
+    ],
+)
+def test_a_folder_in_the_place_of_a_file_is_told(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.chdir(repo)
+    names = {"FOLDER": str(tmp_path), "OUT": str(tmp_path / "out.jsonl"), "QUESTIONS": "data/mini/test.jsonl"}
+    program, *words = (names.get(word, word) for word in command.split())
+    monkeypatch.setattr(sys, "argv", [program, *words])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(program, run_name="__main__")
+    (told,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert re.search("is a folder|Is a directory|is no ordinary file", told)
+    assert not re.search("Error|Errno", told)
+    assert (told.count(str(tmp_path)), told[-1]) == (1, ".")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("program", ["eval_output_jsonl.py", "offline_inference.py"])

@@ -83,7 +83,7 @@ def test_methods_of_both_systems_at_equal_budgets(
     verified, own = text.split("chooses by itself", 1)[0], text.split("chooses by itself", 1)[1]
     rows = {row.split(":")[0].split("  ")[0]: row for row in verified.splitlines()}
     assert "12.5" in rows["best_of_n"]  # pass@1 = (1/4 + 0) / 2
-    assert rows["revision"].split()[3] == "0.0"
+    assert rows["revision"].split()[3] == "0.00"
     assert "sbs n_generate_sample=2" in own
     assert "best_of_n: majority" in own
     legend = next(row for row in verified.splitlines() if row.startswith("NAME"))
@@ -197,6 +197,14 @@ def test_both_rows_of_a_plot_have_one_scale(monkeypatch: pytest.MonkeyPatch, tmp
     curves = [Curve("a", "", False, one), Curve("b", ": any", True, one | {8.0: (0.2, 0.1, 0.3)})]
     draw_budgets({"trials": curves}, tmp_path / "p.png")
     assert limits == [limits[0]] * 2
+
+
+def test_a_single_point_of_a_plot_shows_its_interval(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    drawn = []
+    monkeypatch.setattr(plots, "save", lambda _, figure, path: drawn.extend(figure.axes[0].collections))
+    draw_budgets({"trials": [Curve("a", "", False, {1.0: (0.5, 0.25, 0.75)})]}, tmp_path / "p.png")
+    (ends,) = (one.get_segments()[0].tolist() for one in drawn if min(one.get_linewidth()) > 0)
+    assert ends == [[1.0, 25.0], [1.0, 75.0]]
 
 
 def test_greedy_comes_first_and_the_others_get_what_it_fails(

@@ -441,7 +441,7 @@ def test_questions_from_a_saved_data_set(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"splits test, train\. Name one: .*many/test"):
         load_tasks(tmp_path / "many")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(TaskError, match="neither a file nor a data set"):
+    with pytest.raises(TaskError, match="is a folder, but none that `datasets` has saved"):
         load_tasks(tmp_path / "empty")
 
 

@@ -373,10 +373,12 @@ def test_only_different_runs_over_the_same_questions_are_put_together(tmp_path: 
     a = write(tmp_path / "a.jsonl", line(1, "5", "5"), line(2, "7", "7"))
     b = write(tmp_path / "b.jsonl", line(1, "5", "5"))
     c = write(tmp_path / "c.jsonl", line(1, None, "5"))
+    d = write(tmp_path / "d.jsonl", line(1, "5", "5"), line(2, ["8", "9"], "7"))
     (tmp_path / "link.jsonl").symlink_to(a)
     for paths, said in (
         ([a, tmp_path / "link.jsonl"], r"link\.jsonl is given twice"),
         ([a, b], r"b\.jsonl and .*a\.jsonl hold different questions"),
+        ([a, d], r"d\.jsonl and .*a\.jsonl accept different answers to questions of one id \(1, such as '2': "),
         ([c], r"c\.jsonl: no question with a known answer, so there is nothing to compare"),
         ([c, c], r"c\.jsonl: no question with a known answer"),
     ):
@@ -384,6 +386,16 @@ def test_only_different_runs_over_the_same_questions_are_put_together(tmp_path: 
         for mean in (scores_by_id, mean_over_files, lambda reports: votes_by_id(reports, grader)):
             with pytest.raises(RecordError, match=said):
                 mean(reports)
+    with pytest.raises(RecordError, match="accept different answers"):
+        evaluate([str(a), "--than", str(d)])
+
+
+def test_a_run_that_is_not_finished_is_told(tmp_path: Path, grader: Grader) -> None:
+    path = write(tmp_path / "a.jsonl", line(1, "5", "5"))
+    for asked, told in (({"to_solve": 1}, False), ({"to_solve": 3}, True), ({"questions": {"number": 3}}, True)):
+        (tmp_path / "a.meta.json").write_text(json.dumps({"questions": {"number": 9}} | asked))
+        shown = Summary([evaluate_file(path, grader)]).render()
+        assert ("questions that have no line yet (was the run stopped, or does it go on?): 2" in shown) is told
 
 
 def test_nothing_to_judge_is_not_zero_percent(tmp_path: Path, grader: Grader) -> None:

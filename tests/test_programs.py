@@ -195,10 +195,10 @@ def test_a_merge_tells_of_questions_that_have_no_line(here: Program, tmp_path: P
     for number, path in enumerate(inputs):
         path.write_text(json.dumps({"id": str(number), "question": "Q", "react": {"0": {}, "0.0": {}}}) + "\n")
         path.with_name(f"shard{number}.meta.json").write_text(json.dumps({"questions": {"number": 2}}))
-    code, said, told = here("scripts/merge.py", tmp_path / "part.jsonl", inputs[0])
+    code, said, told = here("scripts/merge.py", inputs[0], "--output", tmp_path / "part.jsonl")
     assert (code, said) == (0, f"1 of 2 questions -> {tmp_path / 'part.jsonl'}\n")
     assert "is a shard missing" in told
-    merged = here("scripts/merge.py", tmp_path / "all.jsonl", *inputs)
+    merged = here("scripts/merge.py", "--output", tmp_path / "all.jsonl", *inputs)
     assert merged == (0, f"2 questions -> {tmp_path / 'all.jsonl'}\n", "")
 
 

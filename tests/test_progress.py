@@ -235,11 +235,11 @@ def test_the_line() -> None:
         "batch_rows": 41.6, "loading": False, "cached_share": 0.713, "interpreter_states": 250, "seconds_left": 7384,
     }  # fmt: skip
     assert describe(facts) == (
-        "30/500 questions, acc 50.0% (33–67), 1 failed, 1,234 tok/s, 64 in flight, batch 42, cached 71%, 250 states, "
-        "2:03:04 left"
+        "30/500 questions, acc 50.00% (33.2–66.8), 1 failed, 1,234 tok/s, 64 in flight, batch 42, cached 71%, 250 "
+        "states, 2:03:04 left"
     )
-    assert describe_short(facts, 5) == "acc 50.0% (33–67)"
-    assert describe_short(facts, 30) == "acc 50.0% (33–67), 1 failed"
+    assert describe_short(facts, 5) == "acc 50.00% (33.2–66.8)"
+    assert describe_short(facts, 33) == "acc 50.00% (33.2–66.8), 1 failed"
 
 
 def test_a_narrow_terminal_shows_whole_numbers(tmp_path: Path) -> None:
@@ -250,4 +250,4 @@ def test_a_narrow_terminal_shows_whole_numbers(tmp_path: Path) -> None:
         told.tell(shown)
         line = str(shown)
     assert len(line) <= 64
-    assert line.endswith(", acc 66.7% (21–94)]")
+    assert line.endswith(", acc 66.67% (20.8–93.9)]")

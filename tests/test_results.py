@@ -502,17 +502,6 @@ def test_merge(tmp_path: Path) -> None:
     assert ids(c.with_name("c.jsonl.bak")) == ids(c)
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_a_merge_whose_output_is_forgotten_takes_no_input_for_it(tmp_path: Path, overwrite: bool) -> None:
-    shards = [tmp_path / f"s{number}.jsonl" for number in range(3)]
-    for number, path in enumerate(shards):
-        with results(path) as out:
-            out.append(entry(str(number)))
-    with pytest.raises(RecordError, match=r"s0\.jsonl holds results that no input has, such as of '0'\. Name the file"):
-        merge_files(shards[1:], shards[0], overwrite=overwrite)
-    assert ids(shards[0]) == ["0"]
-
-
 def test_a_merge_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a, c = tmp_path / "a.jsonl", tmp_path / "c.jsonl"
     with results(a) as out:

@@ -161,7 +161,7 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="is not UTF-8 text"):
         load_tasks(tmp_path / "b.jsonl")
     (tmp_path / "dir.jsonl").mkdir()
-    with pytest.raises(TaskError, match="neither a file nor a data set"):
+    with pytest.raises(TaskError, match="is a folder, but none that `datasets` has saved"):
         load_tasks(tmp_path / "dir.jsonl")
 
 

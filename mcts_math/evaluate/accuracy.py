@@ -172,8 +172,18 @@ def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -
         raise RecordError(f"{paths[0]}: no question with a known answer, so there is nothing to compare.")
     if (twice := find_twice(paths)) is not None:
         raise RecordError(f"{twice} is given twice: it would count double. Leave one out.")
-    for path, others in zip(paths, known, strict=True):
-        _check_same_questions(known[0], paths[0], others, path)
+    for report, others in zip(reports, known, strict=True):
+        _check_same_questions(known[0], paths[0], others, report.path)
+        require_same_answers(reports[0], report)
+
+
+def require_same_answers(first: Report, second: Report) -> None:
+    """Raises RecordError where questions of one id are others: the answers that are accepted differ."""
+    before = first.golds_by_id
+    if other := [i for i, golds in second.golds_by_id.items() if before.get(i, golds) != golds]:
+        stand = f"{len(other)}, such as {other[0]!r}: {before[other[0]]} and {second.golds_by_id[other[0]]}"
+        told = f"{second.path} and {first.path} accept different answers to questions of one id ({stand})"
+        raise RecordError(f"{told}. Give runs over the same questions.")
 
 
 def _check_same_questions(ids: Mapping[str, Any], name: str, others: Mapping[str, Any], other: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from mcts_math.evaluate import trials
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import share_interval
-from mcts_math.evaluate.table import number, render_table
+from mcts_math.evaluate.table import interval, number, percent, render_table
 
 AXES: Final[tuple[trials.Axis, ...]] = ("trials", "tokens", "seconds")
 LABELS: Final[Mapping[trials.Axis, str]] = {
@@ -145,7 +145,7 @@ def _point(scores: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _cell(mean: float, low: float, high: float) -> str:
-    return f"{100 * mean:.1f} ({100 * low:.0f}-{100 * high:.0f})"
+    return f"{percent(mean)} ({interval((low, high))})"
 
 
 def _costs(runs: Runs) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcts_math.evaluate.accuracy import Report, Tally, none_if_nan, paired_difference
 from mcts_math.evaluate.intervals import share_interval
-from mcts_math.evaluate.table import markdown_table, marked
+from mcts_math.evaluate.table import interval, markdown_table, marked, percent
 from mcts_math.tasks import JsonObject
 
 _HEADER = (
@@ -45,7 +45,7 @@ class Row:
         cached = cost["cached_tokens"] / max(cost["prompt_tokens"], 1)
         return [
             marked(self.name, self.oracle),
-            f"**{100 * self.accuracy:.2f}** ({100 * self.low:.1f}–{100 * self.high:.1f}; {each})",
+            f"**{percent(self.accuracy)}** ({interval((self.low, self.high))}; {each})",
             f"{cost['seconds']:.3f}",
             f"{cost['tokens']:,.0f}",
             f"{cost['prompt_tokens']:,.0f} ({cached:.0%})",
@@ -119,7 +119,7 @@ def _by_column(corner: str, columns: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _accuracy(row: JsonObject) -> str:
-    return f"**{100 * row['accuracy']:.2f}** ({100 * row['low']:.1f}–{100 * row['high']:.1f})"
+    return f"**{percent(row['accuracy'])}** ({interval((row['low'], row['high']))})"
 
 
 def _difference(found: JsonObject) -> str:

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from mcts_math.evaluate.accuracy import Report, Tally, mean_over_files, other_questions
 from mcts_math.evaluate.table import interval, marked, number, percent, render_table
+from mcts_math.run.description import num_asked, read_description
+from mcts_math.run.results import ResultsFile
 from mcts_math.tasks import JsonObject
 
 # Key -> digits.
@@ -25,7 +27,7 @@ COLUMNS = {
     "tokens": "generated for a question",
     "prompt": "tokens of its prompts",
     "cached": "those of them that came from the prefix cache",
-    "cells": "runs of code for a question",
+    "cells": "runs of the interpreter for a question",
     "value": "tokens that a reward model read for a question",
 }
 """Of the first table: what stands in each, but for the file's name."""
@@ -140,10 +142,13 @@ def _warnings(reports: Sequence[Report]) -> list[str]:
     for report in reports:
         if told := other_questions(first.correct_by_id, first.path, report.correct_by_id, report.path):
             lines.append(f"{told}: their figures can't be compared")
+        asked = num_asked(read_description(ResultsFile(report.path).meta_path)) or 0
         counts = {
+            "that have no line yet (was the run stopped, or does it go on?)": max(asked - report.questions, 0),
             "that failed (run it again with --resume)": report.errors,
             "that were cut short (see `stopped`)": report.stopped,
             "without a known answer": report.questions - report.top1.total,
+            "without costs, left out of their means": (report.questions - report.with_cost) * bool(report.with_cost),
         }
         lines += [f"{report.path}: questions {what}: {count}" for what, count in counts.items() if count]
     return ["", *lines] if lines else []

@@ -57,11 +57,13 @@ def marked(name: str, oracle: bool) -> str:
 
 
 def percent(value: float) -> str:
+    """A share in [0, 1] in points, as every program and page tells an accuracy."""
     return "-" if math.isnan(value) else f"{100 * value:.2f}"
 
 
 def interval(bounds: tuple[float, float]) -> str:
-    return f"{100 * bounds[0]:.1f}-{100 * bounds[1]:.1f}"
+    """The ends of its 95 % interval, in points."""
+    return f"{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}"
 
 
 def number(value: float, digits: int = 1) -> str:

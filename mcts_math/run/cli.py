@@ -28,7 +28,7 @@ SOME_FAILED: Final = 1
 def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """Arguments of the programs that solve a question file. `argv`: says whose keys help explains."""
     parser = make_parser(description, describe_config(argv))
-    parser.add_argument("--custom_cfg", "--cfg", required=True, metavar="YAML", help="config file, see configs/")
+    parser.add_argument("--cfg", "--custom_cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
         "--qaf",
         "--question-answer-file",
@@ -65,9 +65,9 @@ def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.Argumen
 def solve_main(parser: argparse.ArgumentParser, argv: Sequence[str], mode: str | None = None) -> int:
     """Solves the question file that the arguments name. `mode`: the method, whatever the config names."""
     args = parse_words(parser, argv)
-    given = args.custom_cfg, args.overrides
+    given = args.cfg, args.overrides
     config = load_config(*given) if mode is None else load_config_as(mode, *given)
-    output = Path(args.output) if args.output else default_output(args.custom_cfg, args.qaf, config, args.shard)
+    output = Path(args.output) if args.output else default_output(args.cfg, args.qaf, config, args.shard)
     old = _identity(output) if args.overwrite else None
     try:
         with terminable(), ExitStack() as watched:

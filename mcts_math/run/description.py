@@ -113,6 +113,12 @@ def read_description(path: Path) -> JsonObject:
     return found
 
 
+def num_asked(description: Mapping[str, Any]) -> int | None:
+    """How many questions the run was to solve; None where nothing tells."""
+    number: int | None = description.get("to_solve", description.get("questions", {}).get("number"))
+    return number
+
+
 def compare_descriptions(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs of all that makes results, each as `key: old -> new`; empty where a run may go on."""
     old, new = dict(before.get("config", {})), dict(now.get("config", {}))

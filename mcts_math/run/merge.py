@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.errors import RecordError
@@ -19,29 +19,18 @@ def merge_files(inputs: Sequence[str | Path], output: str | Path, *, overwrite: 
     A question that failed in one file and was solved in another keeps the solved line. The description of the first
     input that has one stands beside the output, so that a merged run can be resumed. Raises RecordError for a broken
     line, one without a tree, no line at all, a question solved twice, inputs of different settings, or an output that
-    exists, is one of the inputs or, with `overwrite`, holds a question that none of them has.
+    is one of the inputs or, without `overwrite`, exists.
     """
     require_other_file(output, *inputs)
     best = _best_lines(inputs)
     if not best:
         raise RecordError(f"{', '.join(map(str, inputs))}: no line to merge. Give results files.")
-    _require_no_other_questions(output, best)
     meta = _common_meta(inputs) | {"merged": [str(path) for path in inputs]}
     meta.pop("to_solve", None)  # which was a part's
     with ResultsFile(output).open(meta, resume=None, overwrite=overwrite) as out:
         kept = set(best.values())
         out.begin(meta, (record for where, _, record in read_results(*inputs, may_be_empty=True) if where in kept))
     return len(best)
-
-
-def _require_no_other_questions(output: str | Path, best: Mapping[str, str]) -> None:
-    """Raises RecordError where a file with other results stands in the output's place: is it meant as an input?"""
-    old = read_results(output, may_be_empty=True) if Path(output).is_file() else ()
-    if (other := next((task_id for _, task_id, _ in old if task_id not in best), None)) is not None:
-        raise RecordError(
-            f"{output} holds results that no input has, such as of {other!r}. Name the file to write before the "
-            "inputs; choose one that does not exist yet."
-        )
 
 
 def _common_meta(inputs: Sequence[str | Path]) -> JsonObject:

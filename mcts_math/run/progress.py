@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn, TextIO
 from tqdm import tqdm
 
 from mcts_math.evaluate.intervals import wilson_interval
+from mcts_math.evaluate.table import interval, percent
 from mcts_math.files import dump_line, replace_file
 from mcts_math.monitor import Monitor
 from mcts_math.requests import Services
@@ -98,8 +99,8 @@ def _parts(facts: Mapping[str, Any]) -> list[str]:
         return ["loading"]
     parts = []
     if facts["judged"]:
-        low, high = wilson_interval(facts["right"], facts["judged"])
-        parts.append(f"acc {facts['right'] / facts['judged']:.1%} ({100 * low:.0f}–{100 * high:.0f})")
+        share, bounds = facts["right"] / facts["judged"], wilson_interval(facts["right"], facts["judged"])
+        parts.append(f"acc {percent(share)}% ({interval(bounds)})")
     if facts["errors"]:
         parts.append(f"{facts['errors']} failed")
     parts += [f"{facts['tokens_per_s']:,.0f} tok/s", f"{facts['trees']} in flight"]

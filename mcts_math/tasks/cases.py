@@ -37,7 +37,7 @@ def write_cases(path: str | Path, tasks: Sequence[Task], solved: Iterable[str]) 
     can't."""
     ids = set(solved)
     positions = [index for index, task in enumerate(tasks) if task.id in ids]
-    with writing(path, "Choose another --save_correct.", TaskError):
+    with writing(path, "Make room, or choose another --save_correct, and add --resume.", TaskError):
         replace_file(Path(path), json.dumps(positions) + "\n")
     return len(positions)
 

@@ -199,8 +199,10 @@ def _from_folder(folder: Path) -> Iterator[tuple[str, Any]]:
     if splits := sorted(path.parent.name for path in folder.glob("*/dataset_info.json")):
         raise TaskError(f"--qaf {folder} holds the splits {', '.join(splits)}. Name one: {folder / splits[0]}.")
     otherwise = "Or save it as a file: Dataset.to_json"
+    if not (folder / "dataset_info.json").is_file():
+        raise TaskError(f"--qaf {folder} is a folder, but none that `datasets` has saved. Give a file of questions.")
     datasets = require_package("datasets", f"--qaf {folder}", "datasets", TaskError, otherwise)
-    with boundary(f"--qaf {folder}: neither a file nor a data set that `datasets` has saved", TaskError):
+    with boundary(f"--qaf {folder}: not a data set that `datasets` has saved", TaskError):
         rows = datasets.load_from_disk(str(folder))
     yield from plain_rows(rows, str(folder))
 

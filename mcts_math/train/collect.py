@@ -89,7 +89,7 @@ class Statistics:
         judged = self.trees - self.failed - self.unanswered
         lines = [
             f"{self.trees:,} trees: {self.never_right:,} never right "
-            f"({percent(self.never_right / judged) if judged else '-'} %), {self.always_right:,} always right, "
+            f"({percent(self.never_right / judged) if judged else '-'}%), {self.always_right:,} always right, "
             f"{self.empty:,} without a solution, {self.unanswered:,} without an accepted answer, "
             f"{self.failed:,} broken down",
             render_table(["solutions", "found", "taken", "steps", "mean Q of inner steps"], rows),

@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
 from mcts_math.errors import MctsMathError, RecordError
 from mcts_math.evaluate.grading import Grader
-from mcts_math.files import parse_line
+from mcts_math.files import parse_line, reading
 from mcts_math.run.record import id_of
 from mcts_math.tasks import JsonObject
 from mcts_math.view.questions import Question, grade_questions, read_question
@@ -44,12 +45,12 @@ class Follower:
         self._grader = grader
         self._reading = _Reading()
 
-    def news(self, reading: int, seen: int) -> JsonObject:
+    def news(self, number: int, seen: int) -> JsonObject:
         """What a page has not seen that has `seen` entries of a reading: all, where another one has begun since.
         Raises RecordError."""
         self._read_on()
         now = self._reading
-        first = seen if reading == now.number else 0
+        first = seen if number == now.number else 0
         return {
             "name": self.path.name,
             "number": now.number,
@@ -60,36 +61,30 @@ class Follower:
             **run_facts(self.path),
         }
 
-    def tree(self, reading: int, place: int) -> JsonObject:
+    def tree(self, number: int, place: int) -> JsonObject:
         """The tree of an entry. Raises RecordError where the file has changed since, or can't be read."""
-        try:
-            with self.path.open("rb") as file:
-                self._take_place(file)
-                line = self._line(file, reading, place)
-        except OSError as error:
-            raise RecordError(f"{self.path} can't be read: {error}.") from error
+        with reading(self.path), self.path.open("rb") as file:
+            self._take_place(file)
+            line = self._line(file, number, place)
         record = parse_line(line)
         if record is None:
             raise RecordError(f"{self.path} was changed while it was read. Load the page again.")
         return read_question(record, str(self.path), self._reading.entries[place]["id"]).tree
 
-    def _line(self, file: IO[bytes], reading: int, place: int) -> bytes:
-        if reading != self._reading.number or not 0 <= place < len(self._reading.spans):
+    def _line(self, file: IO[bytes], number: int, place: int) -> bytes:
+        if number != self._reading.number or not 0 <= place < len(self._reading.spans):
             raise RecordError(f"{self.path} was replaced. Wait for the list to be read anew.")
         begin, length = self._reading.spans[place]
         file.seek(begin)
         return file.read(length)
 
     def _read_on(self) -> None:
-        try:
-            with self.path.open("rb") as file:
-                self._take_place(file)
-                self._read_lines(file)
-        except FileNotFoundError:
-            if self._reading.inode is not None:
-                self._reading = _Reading(self._reading.number + 1)
-        except OSError as error:
-            raise RecordError(f"{self.path} can't be read: {error}.") from error
+        with reading(self.path), suppress(FileNotFoundError), self.path.open("rb") as file:
+            self._take_place(file)
+            self._read_lines(file)
+            return
+        if self._reading.inode is not None:
+            self._reading = _Reading(self._reading.number + 1)
 
     def _take_place(self, file: IO[bytes]) -> None:
         """Begins anew where another file stands there, or a shorter one."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcts_math.evaluate.grading import Grader
+from mcts_math.files import reading
 from mcts_math.run.program import add_workers, make_parser, parse_words, several
 from mcts_math.view.build import build_page
 from mcts_math.view.follow import Follower
@@ -40,13 +41,16 @@ def main(argv: Sequence[str]) -> int:
         return _serve(args)
     output = Path(args.output or Path(args.results).with_suffix(".html"))
     made = build_page(args.results, args.than, output, workers=args.workers)
-    questions = " and ".join(several(count, "question") for count in made["questions"])
+    questions = " and ".join(several(count, "question") for count in dict.fromkeys(made["questions"]))
     print(f"{output}: {questions}, {made['nodes']:,} nodes, {made['bytes'] / 1e6:.1f} MB")
     return 0
 
 
 def _serve(args: argparse.Namespace) -> int:
     paths = [Path(path) for path in (args.results, args.than) if path]
+    for path in filter(Path.exists, paths):
+        with reading(path), path.open("rb"):
+            pass  # else the page alone would tell
     with Grader(args.workers or None) as grader, PageServer([Follower(p, grader) for p in paths], args.serve) as server:
         missing = "".join(f"; {path} is not there yet" for path in paths if not path.exists())
         print(f"{server.url} (Ctrl-C ends it){missing}", file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.intervals import wilson_interval
-from mcts_math.run.description import read_description
+from mcts_math.run.description import num_asked, read_description
 from mcts_math.run.results import ResultsFile
 from mcts_math.search.mcts import PublishedOptions
 from mcts_math.tasks import JsonObject
@@ -49,7 +49,7 @@ def summarise(entries: Sequence[Mapping[str, Any]], path: Path) -> JsonObject:
 
 def _total(done: int, live: JsonObject | None, meta: JsonObject) -> int | None:
     """Questions of the whole run. What it told is older than what is done: the sum may be a few too many."""
-    known: int | None = meta.get("to_solve", meta.get("questions", {}).get("number"))
+    known = num_asked(meta)
     told = done + live["left"] if live else known
     return told if told is None or known is None else min(told, known)
 

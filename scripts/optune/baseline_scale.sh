@@ -13,5 +13,5 @@ more=()
 if [ -e "$tuned/tuned.json" ]; then more+=("model_dir=$base" "engine_args={tuned_dir: $tuned}"); else more+=("model_dir=$tuned"); fi
 if [ -e "$cases" ]; then more+=(--exclude "$cases"); fi
 if [ -s "$output" ]; then more+=(--resume); fi
-exec "$PYTHON" solver_demo.py --custom_cfg configs/attempts/best_of_n.yaml --qaf "$dataset" --output "$output" \
+exec "$PYTHON" solver_demo.py --cfg configs/attempts/best_of_n.yaml --qaf "$dataset" --output "$output" \
     ${more[@]+"${more[@]}"} n_generate_sample=8 "seed=$seed" "${@:5}"

@@ -31,8 +31,9 @@ export function count(value, digits = 3) {
 /** A number of things: `1 node`, `2 nodes`. */
 export const several = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 
-export const percent = (share, digits = 1) =>
-  share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)} %`;
+/** A share in [0, 1], with as many digits as the terminal shows of an accuracy. */
+export const percent = (share, digits = 2) =>
+  share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)}%`;
 
 /** Seconds as hours, minutes and seconds. */
 export function duration(seconds) {

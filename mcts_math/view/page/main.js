@@ -118,7 +118,7 @@ async function search() {
     if (number !== page.searching) return false; // other words are searched for by now
     for (const place of places) page.found.add(rows.get(String(place)));
     refresh();
-    if (share < 1) byId("number").textContent += `, ${Math.floor(100 * share)} % searched`;
+    if (share < 1) byId("number").textContent += `, ${Math.floor(100 * share)}% searched`;
     return true;
   });
 }

@@ -24,7 +24,7 @@ export function treeHead(name, entry, tree) {
     several(entry.nodes, "node"),
     several(entry.tokens, "token"),
     cost.seconds === undefined ? null : duration(cost.seconds),
-    cost.cells ? `${several(cost.cells, "cell")} run` : null,
+    cost.cells ? several(cost.cells, "cell") : null,
   ];
   return make(
     "div",

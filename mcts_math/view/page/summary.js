@@ -28,8 +28,8 @@ function figures(numbers) {
     numbers.errors ? figure("broke down", count(numbers.errors)) : null,
     figure("tokens", count(numbers.tokens)),
     figure("tokens a second", count(numbers.live?.tokens_per_s ?? numbers.tokens_per_s), "of machine time"),
-    figure("cached", percent(numbers.live?.cached_share ?? numbers.cached_share), "share of prompt tokens that a prefix cache held"),
-    numbers.cells ? figure("runs of code", count(numbers.cells)) : null,
+    figure("cached", percent(numbers.live?.cached_share ?? numbers.cached_share, 0), "share of prompt tokens that a prefix cache held"),
+    numbers.cells ? figure("cells", count(numbers.cells), "runs of the interpreter") : null,
   ];
 }
 
