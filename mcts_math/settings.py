@@ -178,7 +178,7 @@ def explain(item: Any) -> str:
     message = str(item["msg"]).removeprefix("Value error, ")
     if not item["loc"]:
         return message
-    place = ".".join(map(str, item["loc"]))
+    place = ".".join(part for part in map(str, item["loc"]) if "[" not in part)  # pydantic's own names have one
     return f"{place} must be given" if item["type"] == "missing" else f"{place}: {message}, not {item['input']!r}"
 
 

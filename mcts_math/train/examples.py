@@ -56,7 +56,7 @@ class Lines(Generic[T]):
         try:
             return self.adapter.validate_python({"id": where} | data)
         except ValidationError as error:
-            problem = explain(error.errors()[0])
+            problem = explain(max(error.errors(), key=lambda found: len(found["loc"])))  # of a union what fits best
             raise RecordError(f"{where}: not {self.what}: {problem}.{self.remedy and ' '}{self.remedy}") from None
 
     def dump(self, one: T) -> JsonObject:
@@ -85,12 +85,16 @@ StoredPrompt: TypeAlias = (
 """A text, or a conversation: in a file the list of its messages, as TRL reads it, or an object with tools beside."""
 
 
+Quality: TypeAlias = Annotated[float, Field(strict=True, ge=NEGATIVE, le=POSITIVE)]
+"""Q of a step: a number, no text that looks like one."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExampleStep:
-    """A step as the prompt shows it, its delimiter included, its Q in [-1, 1], and the turns of a conversation."""
+    """A step as the prompt shows it, its delimiter included, its Q, and the turns of a conversation."""
 
     text: Annotated[str, Field(min_length=1)]
-    q: Annotated[float, Field(ge=-1, le=1)]
+    q: Quality
     turns: tuple[Message, ...] = ()
 
 
@@ -217,8 +221,8 @@ class Pair:
     prompt: StoredPrompt  # question and steps so far, delimiter included
     chosen: StoredStep  # the better and the worse step, delimiter included
     rejected: StoredStep
-    q_chosen: float = math.nan  # their Qs in [-1, 1]
-    q_rejected: float = math.nan
+    q_chosen: Quality = math.nan  # their Qs
+    q_rejected: Quality = math.nan
 
     @property
     def margin(self) -> float:

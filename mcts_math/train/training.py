@@ -33,8 +33,10 @@ _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since 
 )
 
 _REFUSED: Final = {
-    "output_dir": "states stand beside the key output_dir, where a stopped training looks for them",
     "save_only_model": "a stopped training could not go on from such a state",
+    "resume_from_checkpoint": "the same command goes on by itself",
+    "auto_find_batch_size": "batch_size would not be what the config says",
+    "push_to_hub": "the finished checkpoint is not Trainer's to push",
     "label_smoothing_factor": "the losses here don't know it",
     "neftune_noise_alpha": "the model here does not take it",
 }
@@ -111,10 +113,10 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     processes, on_cpu = world(), not torch.cuda.is_available()
     _require_processes(config, processes)
     for key, why in _REFUSED.items():
-        if key in config.trainer and (key == "output_dir" or config.trainer[key]):  # the others may be said to be off
+        if config.trainer.get(key):
             raise ConfigError(f"trainer: {key}: {why}. Leave it out.")
     schedule = "constant_with_warmup" if config.schedule == "constant" and config.warmup else config.schedule
-    settings: dict[str, Any] = {
+    ours: dict[str, Any] = {
         "output_dir": str(work),
         "learning_rate": config.learning_rate,
         "num_train_epochs": config.epochs,
@@ -122,17 +124,21 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         "per_device_train_batch_size": config.micro_batch_size,
         "gradient_accumulation_steps": config.batch_size // (config.micro_batch_size * processes),
         "warmup_steps": config.warmup,
-        "lr_scheduler_type": schedule,
         "weight_decay": config.weight_decay,
         "seed": config.seed,
         "data_seed": config.seed,
         "bf16": config.bf16 and not (on_cpu and lacks_bfloat16()),
         _CHECKPOINTING: config.gradient_checkpointing,
-        "save_strategy": "steps",
         "save_steps": config.save_steps,
+        "logging_steps": config.log_steps,
+    }
+    if twice := next((key for key in config.trainer if key in ours), None):
+        raise ConfigError(f"trainer: {twice}: keys of the config itself say that. Set those, and leave it out.")
+    defaults: dict[str, Any] = {
+        "lr_scheduler_type": schedule,
+        "save_strategy": "steps",
         "save_total_limit": 1,
         "logging_strategy": "steps",
-        "logging_steps": config.log_steps,
         "logging_first_step": True,
         "logging_nan_inf_filter": False,
         "report_to": "none",
@@ -145,7 +151,7 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         "ddp_backend": "gloo" if on_cpu and processes > 1 else None,
     }
     try:
-        return TrainingArguments(**(settings | config.trainer))
+        return TrainingArguments(**(ours | defaults | config.trainer))
     except (TypeError, ValueError, ImportError) as error:
         raise _refused(error) from error
 

@@ -306,7 +306,12 @@ def test_examples_that_do_not_fit(tiny: Path, write: Write) -> None:
         ({"steps": [{"text": "a"}]}, r"steps\.0\.q must be given\."),
         ({"steps": None}, "steps: .*, not None"),
         ({"steps": [{"text": None, "q": 0.0}]}, r"steps\.0\.text: .*, not None"),
-        ({"prompt": [{"role": "robot", "content": "hi"}]}, "not a training example: prompt"),
+        ({"steps": [{"text": "a", "q": True}]}, r"steps\.0\.q: .* valid number, not True"),
+        ({"steps": [{"text": "a", "q": "0.5"}]}, r"steps\.0\.q: .* valid number, not '0\.5'"),
+        (
+            {"prompt": [{"role": "robot", "content": "hi"}]},
+            r"prompt\.messages\.0\.role: .* 'assistant' .*, not 'robot'",
+        ),
         ({"prompt": []}, "not a training example: prompt"),
         ({"correct": "true"}, "correct: .* boolean, not 'true'"),
     ],
