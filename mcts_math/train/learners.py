@@ -10,7 +10,7 @@ save       writes the result; raises OSError where it can't be written
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,14 +62,16 @@ class RuleLearner:
     def loss(self, lesson: Lesson | None) -> Tensor | None:
         """The moments take in the tokens of all processes in the order of the examples."""
         factors = None if lesson is None else self._factors(lesson)
-        told = self.module.summarise(self._none() if factors is None else factors)
-        summaries = [summary.to(self._model.device) for summary in gather(told.cpu())]
-        for summary in summaries[: rank() + 1]:
-            self.module.observe(summary)
+        summaries = gather(None if factors is None else self.module.summarise(factors).cpu())
+        self._observe(summaries[: rank() + 1])
         loss = None if lesson is None or factors is None else self._outer(lesson, factors)
-        for summary in summaries[rank() + 1 :]:
-            self.module.observe(summary)
+        self._observe(summaries[rank() + 1 :])
         return loss
+
+    def _observe(self, summaries: Sequence[Tensor | None]) -> None:
+        for summary in summaries:
+            if summary is not None:
+                self.module.observe(summary.to(self._model.device))
 
     def state(self) -> dict[str, Tensor]:
         return dict(self.module.state_dict())
@@ -87,13 +89,6 @@ class RuleLearner:
         inner, factors = measure(self._model.raw, self._sites, ids)
         self.figures = {"inner": inner}
         return factors if all(one.is_finite for one in factors.values()) else None
-
-    def _none(self) -> dict[str, Factors]:
-        device = self._model.device
-        return {
-            name: Factors(torch.empty((0, s.inputs), device=device), torch.empty((0, s.outputs), device=device))
-            for name, s in self.module.shapes.items()
-        }
 
     def _outer(self, lesson: Lesson, factors: Mapping[str, Factors]) -> Tensor:
         changes = self.module.changes(factors)

@@ -121,11 +121,10 @@ class Rounds:
             pairs = folder / "pairs.jsonl"
             with Grader() as grader:
                 statistics = write_examples(files, folder / "examples.jsonl", self.config.examples, grader, pairs=pairs)
-            write_json(folder / "examples.json", statistics.to_json())
             self._report(statistics.render())
 
         facts = {"trees": trees, "config": self.config.examples.model_dump(exclude_defaults=True)}
-        return self._stage(number, "examples", facts, ["examples.jsonl", "pairs.jsonl", "examples.json"], make)
+        return self._stage(number, "examples", facts, ["examples.jsonl", "pairs.jsonl"], make)
 
     def _train(self, number: int, examples: str) -> str:
         config, start = self.plan.training(number), self.plan.start(number)

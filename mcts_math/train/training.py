@@ -37,6 +37,7 @@ _REFUSED: Final = {
     "resume_from_checkpoint": "the same command goes on by itself",
     "auto_find_batch_size": "batch_size would not be what the config says",
     "push_to_hub": "the finished checkpoint is not Trainer's to push",
+    "dataloader_drop_last": "the last rows of an epoch would not be learned",
     "label_smoothing_factor": "the losses here don't know it",
     "neftune_noise_alpha": "the model here does not take it",
 }
@@ -201,9 +202,6 @@ def _run(trainer: ValueTrainer, state: Path | None, config: TrainConfig) -> None
         if isinstance(error, RuntimeError) and not re.search("inline_container|PytorchStream", str(error)):
             raise
         raise resume.damaged(trainer.args.output_dir, error) from error
-    if trainer.state.global_step < trainer.state.max_steps:
-        told = f"ended after {trainer.state.global_step} of {trainer.state.max_steps} steps: its rows fill no batch"
-        raise TrainingError(f"the training {told}. Take dataloader_drop_last out, or lower batch_size.")
 
 
 def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, recipe: JsonObject, output: Path) -> None:
