@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter, ValidationError
 
+from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError, RefusedError
 from mcts_math.files import read_records
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
-from mcts_math.messages import Conversation, Message, Prompt, TemplateVariables
+from mcts_math.messages import Conversation, Message, Piece, Prompt, TemplateVariables
 from mcts_math.settings import explain
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject, is_ours
@@ -41,6 +42,22 @@ def showing(name: str) -> Iterator[None]:
         yield
     except RefusedError as error:
         raise RecordError(f"{name!r} can't be trained on: {error}. Leave it out.") from error
+
+
+def own_turns(codec: Codec, turns: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Turns as a model with this tokenizer reads them: where another one has sampled them, their text alone counts."""
+    return tuple(replace(turn, written=tuple(_own_piece(codec, piece) for piece in turn.written)) for turn in turns)
+
+
+def own_prompt(codec: Codec, prompt: Prompt) -> Prompt:
+    """A prompt with `own_turns`."""
+    return prompt if isinstance(prompt, str) else replace(prompt, messages=own_turns(codec, prompt.messages))
+
+
+def _own_piece(codec: Codec, piece: Piece) -> Piece:
+    tokens = piece.tokens[:-1] if piece.tokens[-1:] and piece.tokens[-1] in codec.eos_ids else piece.tokens
+    is_own = max(tokens, default=0) < codec.vocab_size and codec.decode(tokens).strip() == piece.text.strip()
+    return piece if is_own else replace(piece, tokens=())
 
 
 @dataclass(frozen=True, slots=True)
