@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -26,7 +26,13 @@ class ConfigFile(Settings):
 
     def load(self, **settings: Any) -> Config:
         """The config, of a search, with further settings. Raises ConfigError."""
+        self.require_free(settings)
         return load_config(self.config).changed(**self.overrides, **settings)
+
+    def require_free(self, keys: Iterable[str]) -> None:
+        """Raises ConfigError where the overrides name a key that each run is given by itself."""
+        if taken := [key for key in keys if key in self.overrides]:
+            raise ConfigError(f"{self.config}: overrides: {taken[0]} is given to each run by itself. Leave it out.")
 
 
 class MethodConfig(ConfigFile):

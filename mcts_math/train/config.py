@@ -38,6 +38,8 @@ class ExamplesConfig(Settings):
     def _agree(self) -> ExamplesConfig:
         if self.format is not None and self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
+        if not self.max_correct and not self.max_incorrect:
+            raise ValueError("max_correct and max_incorrect are both 0, which leaves no example")
         return self
 
 
@@ -50,6 +52,26 @@ class LoraConfig(Settings):
     target_modules: list[str] | Literal["all-linear"] = Field(
         "all-linear", description="names of the layers that get one; all-linear: all but the output layer"
     )
+
+
+_OWN: Final = {
+    "output_dir": "output_dir", "learning_rate": "learning_rate", "weight_decay": "weight_decay", "seed": "seed",
+    "data_seed": "seed", "num_train_epochs": "epochs", "max_steps": "max_steps", "warmup_steps": "warmup",
+    "bf16": "bf16", "per_device_train_batch_size": "micro_batch_size", "save_steps": "save_steps",
+    "gradient_accumulation_steps": "batch_size", "gradient_checkpointing": "gradient_checkpointing",
+    "activation_checkpointing": "gradient_checkpointing", "logging_steps": "log_steps",
+}  # fmt: skip
+"""Arguments of transformers that keys of ours set, and these."""
+_REFUSED: Final = {
+    "save_only_model": "a stopped training could not go on from such a state",
+    "resume_from_checkpoint": "the same command goes on by itself",
+    "auto_find_batch_size": "batch_size would not be what the config says",
+    "push_to_hub": "the finished checkpoint is not Trainer's to push",
+    "dataloader_drop_last": "the last rows of an epoch would not be learned",
+    "label_smoothing_factor": "the losses here don't know it",
+    "neftune_noise_alpha": "the model here does not take it",
+}
+"""Arguments of transformers that would be taken without effect, or would break what is promised: why."""
 
 
 class TrainConfig(Settings):
@@ -124,6 +146,11 @@ class TrainConfig(Settings):
             raise ValueError("preference_weight needs pairs: files of scripts/make_examples.py --pairs")
         if self.pairs and not self.preference_weight:
             raise ValueError("pairs teach nothing while preference_weight is 0: set it, or leave out pairs")
+        for key in self.trainer:
+            if key in _OWN:
+                raise ValueError(f"trainer: {key} is what the key {_OWN[key]} says. Set that in its place")
+            if key in _REFUSED and self.trainer[key]:  # they may be said to be off
+                raise ValueError(f"trainer: {key}: {_REFUSED[key]}. Leave it out")
         if self.max_length % self.pad_multiple:
             raise ValueError(f"max_length must be a multiple of pad_multiple ({self.pad_multiple})")
         return self

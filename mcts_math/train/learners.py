@@ -27,7 +27,7 @@ from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shape
 from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.part_settings import RULE, TUNED
 from mcts_math.errors import EngineError
-from mcts_math.settings import make_settings
+from mcts_math.settings import Settings, make_settings
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import RuleConfig, TuningConfig
 from mcts_math.train.export import save_policy
@@ -142,11 +142,12 @@ class TunedLearner:
     def _prepare(self, config: TuningConfig) -> nn.Module:
         raw: nn.Module = self._model.raw
         if config.kind == "full":
+            make_settings(Settings, config.options, dict.fromkeys(config.options, "options"))  # it has none
             return raw.requires_grad_(True)
         raw.requires_grad_(False)
         if config.kind in _PEFT:
             made: nn.Module = add_adapters(raw, _PEFT[config.kind], config.options, f"kind: {config.kind}, options")
-            if not any(parameter.requires_grad for parameter in made.parameters()):
+            if not any(parameter.requires_grad and parameter.numel() for parameter in made.parameters()):
                 name = type(raw).__name__
                 raise EngineError(f"kind: {config.kind} found nothing to train in a {name}; set target_modules")
             return made

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from transformers import TrainerState, TrainingArguments, set_seed
@@ -32,17 +32,6 @@ _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since 
     if field.name in ("activation_checkpointing", "gradient_checkpointing")
 )
 
-_REFUSED: Final = {
-    "save_only_model": "a stopped training could not go on from such a state",
-    "resume_from_checkpoint": "the same command goes on by itself",
-    "auto_find_batch_size": "batch_size would not be what the config says",
-    "push_to_hub": "the finished checkpoint is not Trainer's to push",
-    "dataloader_drop_last": "the last rows of an epoch would not be learned",
-    "label_smoothing_factor": "the losses here don't know it",
-    "neftune_noise_alpha": "the model here does not take it",
-}
-"""Arguments of transformers that would be taken without effect, or would break what is promised: why."""
-
 
 def train(
     config: TrainConfig,
@@ -55,7 +44,7 @@ def train(
     `overwrite` starts anew, and a finished one becomes a backup; `restart_changed` starts anew where a stopped training
     had other settings or data, instead of refusing. The first process alone reports. Raises MctsMathError."""
     files = {"examples": config.examples, "pairs": config.pairs}
-    source, output = resume.check_settings(config, "where to start from", "the new checkpoint", files, overwrite)
+    source, output = resume.check_settings(config, files, overwrite)
     work = output.with_name(output.name + ".training")
     tell = report if rank() == 0 else lambda text: None
     if config.num_threads:
@@ -113,11 +102,8 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
     processes, on_cpu = world(), not torch.cuda.is_available()
     _require_processes(config, processes)
-    for key, why in _REFUSED.items():
-        if config.trainer.get(key):
-            raise ConfigError(f"trainer: {key}: {why}. Leave it out.")
     schedule = "constant_with_warmup" if config.schedule == "constant" and config.warmup else config.schedule
-    ours: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "output_dir": str(work),
         "learning_rate": config.learning_rate,
         "num_train_epochs": config.epochs,
@@ -132,10 +118,6 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         _CHECKPOINTING: config.gradient_checkpointing,
         "save_steps": config.save_steps,
         "logging_steps": config.log_steps,
-    }
-    if twice := next((key for key in config.trainer if key in ours), None):
-        raise ConfigError(f"trainer: {twice}: keys of the config itself say that. Set those, and leave it out.")
-    defaults: dict[str, Any] = {
         "lr_scheduler_type": schedule,
         "save_strategy": "steps",
         "save_total_limit": 1,
@@ -152,7 +134,7 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         "ddp_backend": "gloo" if on_cpu and processes > 1 else None,
     }
     try:
-        return TrainingArguments(**(ours | defaults | config.trainer))
+        return TrainingArguments(**(settings | config.trainer))
     except (TypeError, ValueError, ImportError) as error:
         raise _refused(error) from error
 

@@ -45,8 +45,7 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
     """Trains and writes the result, whose folder it returns; a stopped training goes on from its last state.
     `overwrite` starts anew, and a finished one becomes a backup. The first process alone reports. Raises
     MctsMathError."""
-    files = {"feedback": config.feedback}
-    source, output = resume.check_settings(config, "the base model", "the result", files, overwrite)
+    source, output = resume.check_settings(config, {"feedback": config.feedback}, overwrite)
     if config.batch_size % world():
         raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {world()} processes.")
     work = output.with_name(output.name + ".training")
