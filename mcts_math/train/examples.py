@@ -11,7 +11,6 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
@@ -22,7 +21,7 @@ from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError, RefusedError
 from mcts_math.files import read_records
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
-from mcts_math.messages import Conversation, Message, Piece, Prompt, TemplateVariables
+from mcts_math.messages import Conversation, Message, Piece, Prompt
 from mcts_math.settings import explain
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject, is_ours
@@ -102,8 +101,7 @@ StoredPrompt: TypeAlias = (
 """A text, or a conversation: in a file the list of its messages, as TRL reads it, or an object with tools beside."""
 
 
-Quality: TypeAlias = Annotated[float, Field(strict=True, ge=NEGATIVE, le=POSITIVE)]
-"""Q of a step: a number, no text that looks like one."""
+Quality: TypeAlias = Annotated[float, Field(strict=True, ge=NEGATIVE, le=POSITIVE)]  # Q of a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +144,7 @@ def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, whe
     delim = told.get("step_delim", config.step_delim)
     variables = told.get("chat_template_kwargs")
     template = tuple(variables.items()) if stored is not None and isinstance(variables, dict) else ()
-    return _format(name, delim if isinstance(delim, str) else None, template)
-
-
-@lru_cache
-def _format(name: str, step_delim: str | None, template: TemplateVariables) -> StepFormat:
+    step_delim = delim if isinstance(delim, str) else None
     return make_format(name, FormatOptions(step_delim=step_delim, num_few_shot=0, template=template))
 
 
@@ -215,15 +209,16 @@ def _different_first(tree: Tree, solutions: list[Solution]) -> list[Solution]:
     """Orders solutions so that new answers come first, then new programs, then the rest."""
     answers: set[str] = set()
     programs: set[tuple[str, ...]] = set()
-    ranked: list[tuple[int, int, Solution]] = []
-    for place, solution in enumerate(solutions):
+
+    def rank(solution: Solution) -> int:  # among those before it
         answer = "" if solution.correct else solution.node.answer or ""  # right answers are equal, however written
         program = tuple(step.code or "" for step in tree.steps(solution.node))
-        rank = 0 if answer not in answers else 1 if program not in programs else 2
+        found = 0 if answer not in answers else 1 if program not in programs else 2
         answers.add(answer)
         programs.add(program)
-        ranked.append((rank, place, solution))
-    return [solution for _, _, solution in sorted(ranked, key=lambda item: item[:2])]
+        return found
+
+    return sorted(solutions, key=rank)
 
 
 StoredStep: TypeAlias = Annotated[str | tuple[Message, ...], Field(min_length=1)]

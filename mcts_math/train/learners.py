@@ -39,15 +39,9 @@ _PEFT: Final = {"lora": "LoraConfig", "ia3": "IA3Config", "layernorm": "LNTuning
 _HALF: Final = (torch.bfloat16, torch.float16)
 
 
-def make_learner(model: CausalModel, config: TuningConfig) -> RuleLearner | TunedLearner:
-    """What the config asks for, on a model that is its own from now on. Raises ConfigError or EngineError where it
-    does not fit."""
-    torch.manual_seed(config.seed)
-    return (RuleLearner if config.kind == "rule" else TunedLearner)(model, config)
-
-
 class RuleLearner:
-    """The networks and rates of an `UpdateRule`: the model under W + ΔW should write the gold solution (SPEC B2)."""
+    """The networks and rates of an `UpdateRule`: the model under W + ΔW should write the gold solution (SPEC B2).
+    Raises ConfigError or EngineError where the options don't fit the model, as the other learner does."""
 
     def __init__(self, model: CausalModel, config: TuningConfig) -> None:
         options = make_settings(RuleConfig, config.options, dict.fromkeys(config.options, "options"))

@@ -8,8 +8,7 @@
 
 A stage that is done is skipped (`stages`); the search redoes unfinished slices only, and the training goes on from its
 last state. Other settings than before are refused; on request what they change is made anew, and the old becomes a
-backup. Round 1 searches without values, as a fresh head would back up noise: a leaf counts 0. Published: the fresh
-head's values are backed up (`first_round_values: true`).
+backup.
 """
 
 from __future__ import annotations
