@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from mcts_math.evaluate.experiments import CONTRASTS, ConfigFile, MethodConfig, Pair
 from mcts_math.formats import FORMATS
 from mcts_math.loggers import LOG_TO, LoggerName
-from mcts_math.settings import Integer, Real, Settings
+from mcts_math.settings import Integer, Real, Settings, UserPath
 
 SHORT: Final = 10
 """A training of at most so many steps logs each."""
@@ -80,9 +80,13 @@ class TrainConfig(Settings):
     # What.
     model_dir: str = Field("", description="checkpoint to start from; its value head is taken up where it has one")
     fresh_value_head: bool = Field(False, description="start from a new value head even if the checkpoint has one")
-    examples: list[str] = Field(default_factory=list, description="files of scripts/make_examples.py")
-    pairs: list[str] = Field(default_factory=list, description="files with preference pairs; see preference_weight")
-    output_dir: str = Field("", description="the new checkpoint; beside it stands OUTPUT_DIR.training until it is done")
+    examples: list[UserPath] = Field(default_factory=list, description="files of scripts/make_examples.py")
+    pairs: list[UserPath] = Field(
+        default_factory=list, description="files with preference pairs; see preference_weight"
+    )
+    output_dir: UserPath = Field(
+        "", description="the new checkpoint; beside it stands OUTPUT_DIR.training until it is done"
+    )
     # Loss.
     value_weight: Real = Field(
         0.01, description="beta: weight of the value error (published; 0.0005 for Llama 3)", ge=0
@@ -178,8 +182,8 @@ class TuningConfig(Settings):
     # What.
     kind: Kind = Field("rule", description="rule: the learned optimiser; else which weights learn the gold solutions")
     model_dir: str = Field("", description="the base model, whose own weights stay as they are (but with kind: full)")
-    feedback: list[str] = Field(default_factory=list, description="files of scripts/make_feedback.py")
-    output_dir: str = Field("", description="the result; beside it stands OUTPUT_DIR.training until it is done")
+    feedback: list[UserPath] = Field(default_factory=list, description="files of scripts/make_feedback.py")
+    output_dir: UserPath = Field("", description="the result; beside it stands OUTPUT_DIR.training until it is done")
     options: dict[str, Any] = Field(
         default_factory=dict,
         description="of the kind: rule {layers: 2 (how many of the last, or a list of numbers), targets: [q_proj, "
@@ -206,10 +210,10 @@ class TuningConfig(Settings):
 class RoundsConfig(Settings):
     """Rounds of self-training."""
 
-    output_dir: str = Field("", description="folder of the rounds")
+    output_dir: UserPath = Field("", description="folder of the rounds")
     base_model: str = Field("", description="checkpoint of round 0; its value head is not used")
-    train_questions: str = Field("", description="questions with final answers")
-    test_questions: str = Field("", description="questions of the evaluation")
+    train_questions: UserPath = Field("", description="questions with final answers")
+    test_questions: UserPath = Field("", description="questions of the evaluation")
     num_rounds: Integer = Field(3, description="rounds after the base", ge=1)
     questions_per_round: Integer = Field(
         0, description="training questions of a round, in turn; 0: all in every round", ge=0

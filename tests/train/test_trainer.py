@@ -28,8 +28,8 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TrainingError
 from mcts_math.messages import Sampling
 from mcts_math.requests import Evaluate, Generate
-from mcts_math.settings import make_settings
-from mcts_math.train.config import TrainConfig
+from mcts_math.settings import load_settings, make_settings
+from mcts_math.train.config import RoundsConfig, TrainConfig, TuningConfig
 from mcts_math.train.resume import last_state
 from mcts_math.train.rounds import launch_training
 from mcts_math.train.stages import locked
@@ -337,6 +337,17 @@ def test_two_trainings_in_one_folder(settings: Callable[..., TrainConfig]) -> No
 
     train(settings(), report=meanwhile)
     assert len(refusals) == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "key"),
+    [(TrainConfig, "output_dir"), (TrainConfig, "examples"), (TuningConfig, "feedback"), (RoundsConfig, "output_dir")],
+)
+def test_a_tilde_is_the_home(form: type[Any], key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result was written to a folder called ~, and looked for in the home."""
+    monkeypatch.setenv("HOME", "/home/me")
+    given = load_settings(form, None, [f"{key}=~/x" if key == "output_dir" else f"{key}=[~/x]"])
+    assert getattr(given, key) in ("/home/me/x", ["/home/me/x"])
 
 
 def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
