@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from textwrap import wrap
 from typing import Annotated, Any, Final, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mcts_math.errors import ConfigError
 from mcts_math.files import read_text
@@ -40,6 +41,7 @@ def _integer(value: Any) -> Any:
 
 Real = Annotated[float, BeforeValidator(_number)]
 Integer = Annotated[int, BeforeValidator(_integer)]
+UserPath = Annotated[str, AfterValidator(os.path.expanduser)]  # shells leave ~ as it is in key=value
 
 
 class Settings(BaseModel):
@@ -178,7 +180,7 @@ def explain(item: Any) -> str:
     message = str(item["msg"]).removeprefix("Value error, ")
     if not item["loc"]:
         return message
-    place = ".".join(map(str, item["loc"]))
+    place = ".".join(part for part in map(str, item["loc"]) if "[" not in part)  # pydantic's own names have one
     return f"{place} must be given" if item["type"] == "missing" else f"{place}: {message}, not {item['input']!r}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -15,18 +15,24 @@ from mcts_math.errors import ConfigError
 from mcts_math.evaluate.accuracy import Tally, evaluate_file, scores_by_id, votes_by_id
 from mcts_math.evaluate.comparison import Row, make_row
 from mcts_math.evaluate.grading import Grader
-from mcts_math.settings import Integer, Settings
+from mcts_math.settings import Integer, Settings, UserPath
 
 
 class ConfigFile(Settings):
     """A config by its file."""
 
-    config: str = Field(description="config file")
+    config: UserPath = Field(description="config file")
     overrides: dict[str, Any] = Field(default_factory=dict, description="keys that differ from it")
 
     def load(self, **settings: Any) -> Config:
         """The config, of a search, with further settings. Raises ConfigError."""
+        self.require_free(settings)
         return load_config(self.config).changed(**self.overrides, **settings)
+
+    def require_free(self, keys: Iterable[str]) -> None:
+        """Raises ConfigError where the overrides name a key that each run is given by itself."""
+        if taken := [key for key in keys if key in self.overrides]:
+            raise ConfigError(f"{self.config}: overrides: {taken[0]} is given to each run by itself. Leave it out.")
 
 
 class MethodConfig(ConfigFile):
@@ -59,7 +65,7 @@ CONTRASTS = "pairs of rows; how far the first is above the second, question by q
 class ExperimentConfig(Settings):
     """Methods over one question file."""
 
-    questions: str = Field("", description="questions, as --qaf of solver_demo.py")
+    questions: UserPath = Field("", description="questions, as --qaf of solver_demo.py")
     exclude: str | None = Field(None, description="file of positions of questions that are left out")
     greedy: str | None = Field(
         None, description="config of a run that comes first; the methods get the questions that it fails"

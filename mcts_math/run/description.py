@@ -44,7 +44,7 @@ _BESIDE: Final = {
 }
 """Keys of a description that are compared beside its config, and how a change of a digest is told."""
 WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth", "*.gguf")
-_TOKENIZER: Final = (
+TOKENIZER: Final = (
     "tokenizer*", "vocab*", "merges.txt", "*.tiktoken", "special_tokens_map.json", "chat_template*",
     "generation_config.json",
 )  # fmt: skip
@@ -67,7 +67,7 @@ def describe_run(config: Config, source: str | Path, tasks: Sequence[Task], valu
         "prompt": config.make_format().fingerprint(),
         "model": describe_model(config.model_dir),
         "weights": [sample_files(config.model_dir), sample_files(scorer)],
-        "tokenizer": sample_files(config.model_dir, _TOKENIZER),
+        "tokenizer": sample_files(config.model_dir, TOKENIZER),
         "questions": {"file": str(source), "number": len(tasks), "digest": digest_of(tasks)},
         "versions": _versions(),
         "command": shlex.join(["python", *sys.argv]),

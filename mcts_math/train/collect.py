@@ -66,19 +66,6 @@ class Statistics:
         self.steps[example.correct] += len(example.steps)
         self.q_sum[example.correct] += sum(step.q for step in example.steps[:-1])
 
-    def to_json(self) -> JsonObject:
-        return {
-            "trees": self.trees,
-            "failed": self.failed,
-            "unanswered": self.unanswered,
-            "without_solution": self.empty,
-            "never_right": self.never_right,
-            "always_right": self.always_right,
-            "right": {"found": self.found[True], "taken": self.taken[True]},
-            "wrong": {"found": self.found[False], "taken": self.taken[False]},
-            "pairs": self.pairs,
-        }
-
     def render(self) -> str:
         """A table for the terminal."""
         rows = []

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from mcts_math.evaluate.experiments import CONTRASTS, ConfigFile, MethodConfig, Pair
 from mcts_math.formats import FORMATS
 from mcts_math.loggers import LOG_TO, LoggerName
-from mcts_math.settings import Integer, Real, Settings
+from mcts_math.settings import Integer, Real, Settings, UserPath
 
 SHORT: Final = 10
 """A training of at most so many steps logs each."""
@@ -38,6 +38,8 @@ class ExamplesConfig(Settings):
     def _agree(self) -> ExamplesConfig:
         if self.format is not None and self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
+        if not self.max_correct and not self.max_incorrect:
+            raise ValueError("max_correct and max_incorrect are both 0, which leaves no example")
         return self
 
 
@@ -52,15 +54,39 @@ class LoraConfig(Settings):
     )
 
 
+_OWN: Final = {
+    "output_dir": "output_dir", "learning_rate": "learning_rate", "weight_decay": "weight_decay", "seed": "seed",
+    "data_seed": "seed", "num_train_epochs": "epochs", "max_steps": "max_steps", "warmup_steps": "warmup",
+    "bf16": "bf16", "per_device_train_batch_size": "micro_batch_size", "save_steps": "save_steps",
+    "gradient_accumulation_steps": "batch_size", "gradient_checkpointing": "gradient_checkpointing",
+    "activation_checkpointing": "gradient_checkpointing", "logging_steps": "log_steps",
+}  # fmt: skip
+"""Arguments of transformers that keys of ours set, and these."""
+_REFUSED: Final = {
+    "save_only_model": "a stopped training could not go on from such a state",
+    "resume_from_checkpoint": "the same command goes on by itself",
+    "auto_find_batch_size": "batch_size would not be what the config says",
+    "push_to_hub": "the finished checkpoint is not Trainer's to push",
+    "dataloader_drop_last": "the last rows of an epoch would not be learned",
+    "label_smoothing_factor": "the losses here don't know it",
+    "neftune_noise_alpha": "the model here does not take it",
+}
+"""Arguments of transformers that would be taken without effect, or would break what is promised: why."""
+
+
 class TrainConfig(Settings):
     """One training. The defaults are the published settings, as far as they are known (SPEC part C)."""
 
     # What.
     model_dir: str = Field("", description="checkpoint to start from; its value head is taken up where it has one")
     fresh_value_head: bool = Field(False, description="start from a new value head even if the checkpoint has one")
-    examples: list[str] = Field(default_factory=list, description="files of scripts/make_examples.py")
-    pairs: list[str] = Field(default_factory=list, description="files with preference pairs; see preference_weight")
-    output_dir: str = Field("", description="the new checkpoint; beside it stands OUTPUT_DIR.training until it is done")
+    examples: list[UserPath] = Field(default_factory=list, description="files of scripts/make_examples.py")
+    pairs: list[UserPath] = Field(
+        default_factory=list, description="files with preference pairs; see preference_weight"
+    )
+    output_dir: UserPath = Field(
+        "", description="the new checkpoint; beside it stands OUTPUT_DIR.training until it is done"
+    )
     # Loss.
     value_weight: Real = Field(
         0.01, description="beta: weight of the value error (published; 0.0005 for Llama 3)", ge=0
@@ -124,6 +150,11 @@ class TrainConfig(Settings):
             raise ValueError("preference_weight needs pairs: files of scripts/make_examples.py --pairs")
         if self.pairs and not self.preference_weight:
             raise ValueError("pairs teach nothing while preference_weight is 0: set it, or leave out pairs")
+        for key in self.trainer:
+            if key in _OWN:
+                raise ValueError(f"trainer: {key} is what the key {_OWN[key]} says. Set that in its place")
+            if key in _REFUSED and self.trainer[key]:  # they may be said to be off
+                raise ValueError(f"trainer: {key}: {_REFUSED[key]}. Leave it out")
         if self.max_length % self.pad_multiple:
             raise ValueError(f"max_length must be a multiple of pad_multiple ({self.pad_multiple})")
         return self
@@ -151,8 +182,8 @@ class TuningConfig(Settings):
     # What.
     kind: Kind = Field("rule", description="rule: the learned optimiser; else which weights learn the gold solutions")
     model_dir: str = Field("", description="the base model, whose own weights stay as they are (but with kind: full)")
-    feedback: list[str] = Field(default_factory=list, description="files of scripts/make_feedback.py")
-    output_dir: str = Field("", description="the result; beside it stands OUTPUT_DIR.training until it is done")
+    feedback: list[UserPath] = Field(default_factory=list, description="files of scripts/make_feedback.py")
+    output_dir: UserPath = Field("", description="the result; beside it stands OUTPUT_DIR.training until it is done")
     options: dict[str, Any] = Field(
         default_factory=dict,
         description="of the kind: rule {layers: 2 (how many of the last, or a list of numbers), targets: [q_proj, "
@@ -179,10 +210,10 @@ class TuningConfig(Settings):
 class RoundsConfig(Settings):
     """Rounds of self-training."""
 
-    output_dir: str = Field("", description="folder of the rounds")
+    output_dir: UserPath = Field("", description="folder of the rounds")
     base_model: str = Field("", description="checkpoint of round 0; its value head is not used")
-    train_questions: str = Field("", description="questions with final answers")
-    test_questions: str = Field("", description="questions of the evaluation")
+    train_questions: UserPath = Field("", description="questions with final answers")
+    test_questions: UserPath = Field("", description="questions of the evaluation")
     num_rounds: Integer = Field(3, description="rounds after the base", ge=1)
     questions_per_round: Integer = Field(
         0, description="training questions of a round, in turn; 0: all in every round", ge=0

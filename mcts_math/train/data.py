@@ -5,7 +5,7 @@ step's end with what follows, the last token before the merged one is taken, and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mcts_math.engine.tokenizer import Codec, common_prefix
 from mcts_math.errors import RecordError
 from mcts_math.messages import Message, Prompt
-from mcts_math.train.examples import EXAMPLES, PAIRS, Example, ExampleStep, Pair, showing
+from mcts_math.train.examples import EXAMPLES, PAIRS, Example, ExampleStep, Pair, own_prompt, own_turns, showing
 
 IGNORED = -100  # label of a token that is not learned
 _CODE_END = "</code>"
@@ -80,6 +80,8 @@ class Encoder:
 
     def example(self, example: Example) -> Item:
         """The tokens of a solution; a wrong one teaches values only."""
+        steps = tuple(replace(step, turns=own_turns(self._codec, step.turns)) for step in example.steps)
+        example = replace(example, steps=steps)
         stages = _stages(example)
         ids = self._codec.encode_prompt(stages[-1])
         ends = self._step_ends(stages, ids)
@@ -94,7 +96,7 @@ class Encoder:
     def pair(self, pair: Pair) -> Item:
         sequences = []
         for step, sign in ((pair.chosen, 1), (pair.rejected, -1)):
-            ids = self._codec.encode_prompt(_followed(pair.prompt, step))
+            ids = self._codec.encode_prompt(own_prompt(self._codec, _followed(pair.prompt, step)))
             labels = np.full(len(ids), IGNORED, dtype=np.int32)
             sequences.append(TokenSequence(np.array(ids, np.int32), labels, preference=sign))
         return Item(pair.id, tuple(sequences))

@@ -10,18 +10,18 @@ import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter, ValidationError
 
+from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError, RefusedError
 from mcts_math.files import read_records
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
-from mcts_math.messages import Conversation, Message, Prompt, TemplateVariables
+from mcts_math.messages import Conversation, Message, Piece, Prompt
 from mcts_math.settings import explain
 from mcts_math.step import Outcome
 from mcts_math.tasks import JsonObject, is_ours
@@ -43,6 +43,22 @@ def showing(name: str) -> Iterator[None]:
         raise RecordError(f"{name!r} can't be trained on: {error}. Leave it out.") from error
 
 
+def own_turns(codec: Codec, turns: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Turns as a model with this tokenizer reads them: where another one has sampled them, their text alone counts."""
+    return tuple(replace(turn, written=tuple(_own_piece(codec, piece) for piece in turn.written)) for turn in turns)
+
+
+def own_prompt(codec: Codec, prompt: Prompt) -> Prompt:
+    """A prompt with `own_turns`."""
+    return prompt if isinstance(prompt, str) else replace(prompt, messages=own_turns(codec, prompt.messages))
+
+
+def _own_piece(codec: Codec, piece: Piece) -> Piece:
+    tokens = piece.tokens[:-1] if piece.tokens[-1:] and piece.tokens[-1] in codec.eos_ids else piece.tokens
+    is_own = max(tokens, default=0) < codec.vocab_size and codec.decode(tokens).strip() == piece.text.strip()
+    return piece if is_own else replace(piece, tokens=())
+
+
 @dataclass(frozen=True, slots=True)
 class Lines(Generic[T]):
     """How things of one type stand in a file."""
@@ -56,7 +72,7 @@ class Lines(Generic[T]):
         try:
             return self.adapter.validate_python({"id": where} | data)
         except ValidationError as error:
-            problem = explain(error.errors()[0])
+            problem = explain(max(error.errors(), key=lambda found: len(found["loc"])))  # of a union what fits best
             raise RecordError(f"{where}: not {self.what}: {problem}.{self.remedy and ' '}{self.remedy}") from None
 
     def dump(self, one: T) -> JsonObject:
@@ -85,12 +101,15 @@ StoredPrompt: TypeAlias = (
 """A text, or a conversation: in a file the list of its messages, as TRL reads it, or an object with tools beside."""
 
 
+Quality: TypeAlias = Annotated[float, Field(strict=True, ge=NEGATIVE, le=POSITIVE)]  # Q of a step
+
+
 @dataclass(frozen=True, slots=True)
 class ExampleStep:
-    """A step as the prompt shows it, its delimiter included, its Q in [-1, 1], and the turns of a conversation."""
+    """A step as the prompt shows it, its delimiter included, its Q, and the turns of a conversation."""
 
     text: Annotated[str, Field(min_length=1)]
-    q: Annotated[float, Field(ge=-1, le=1)]
+    q: Quality
     turns: tuple[Message, ...] = ()
 
 
@@ -125,11 +144,7 @@ def format_of(record: Mapping[str, Any], tree: Tree, config: ExamplesConfig, whe
     delim = told.get("step_delim", config.step_delim)
     variables = told.get("chat_template_kwargs")
     template = tuple(variables.items()) if stored is not None and isinstance(variables, dict) else ()
-    return _format(name, delim if isinstance(delim, str) else None, template)
-
-
-@lru_cache
-def _format(name: str, step_delim: str | None, template: TemplateVariables) -> StepFormat:
+    step_delim = delim if isinstance(delim, str) else None
     return make_format(name, FormatOptions(step_delim=step_delim, num_few_shot=0, template=template))
 
 
@@ -194,15 +209,16 @@ def _different_first(tree: Tree, solutions: list[Solution]) -> list[Solution]:
     """Orders solutions so that new answers come first, then new programs, then the rest."""
     answers: set[str] = set()
     programs: set[tuple[str, ...]] = set()
-    ranked: list[tuple[int, int, Solution]] = []
-    for place, solution in enumerate(solutions):
+
+    def rank(solution: Solution) -> int:  # among those before it
         answer = "" if solution.correct else solution.node.answer or ""  # right answers are equal, however written
         program = tuple(step.code or "" for step in tree.steps(solution.node))
-        rank = 0 if answer not in answers else 1 if program not in programs else 2
+        found = 0 if answer not in answers else 1 if program not in programs else 2
         answers.add(answer)
         programs.add(program)
-        ranked.append((rank, place, solution))
-    return [solution for _, _, solution in sorted(ranked, key=lambda item: item[:2])]
+        return found
+
+    return sorted(solutions, key=rank)
 
 
 StoredStep: TypeAlias = Annotated[str | tuple[Message, ...], Field(min_length=1)]
@@ -217,8 +233,8 @@ class Pair:
     prompt: StoredPrompt  # question and steps so far, delimiter included
     chosen: StoredStep  # the better and the worse step, delimiter included
     rejected: StoredStep
-    q_chosen: float = math.nan  # their Qs in [-1, 1]
-    q_rejected: float = math.nan
+    q_chosen: Quality = math.nan  # their Qs
+    q_rejected: Quality = math.nan
 
     @property
     def margin(self) -> float:

@@ -16,24 +16,14 @@ from mcts_math.engine.hf.model import load_weights, quiet
 from mcts_math.engine.value_head import ValueHead, save_value_head
 from mcts_math.errors import TrainingError
 from mcts_math.files import new_folder, writing
+from mcts_math.run.description import TOKENIZER
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.model import add_lora
 from mcts_math.train.stages import RECIPE
 
-# Files of the starting checkpoint that training does not change.
-_KEPT = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "spiece.model",
-    "tekken.json",
-    "chat_template*",
-    "generation_config.json",
-    "*.py",
-)
+_KEPT = (*TOKENIZER, "added_tokens.json", "spiece.model", "tekken.json", "*.py")
+"""Files of the starting checkpoint that training does not change."""
 
 
 def save_checkpoint(

@@ -27,7 +27,7 @@ from mcts_math.search.revision import INCORRECT
 from mcts_math.step import Verdict
 from mcts_math.tasks import Task
 from mcts_math.tasks.task import marked_answer
-from mcts_math.train.examples import Lines, StoredPrompt, showing
+from mcts_math.train.examples import Lines, StoredPrompt, own_prompt, showing
 from mcts_math.tree import Attempt, Tree
 
 _CALCULATOR: Final = re.compile(r"<<[^<>]*>>")  # GSM8K's notes between the lines
@@ -189,7 +189,7 @@ def encode_lesson(codec: Codec, line: Feedback, *, with_attempts: bool) -> Lesso
     target, start = codec.encode_reply(line.question, line.solution)
     conversation: tuple[int, ...] = ()
     if with_attempts and line.attempt is not None:
-        conversation, _ = codec.encode_term(LossTerm(line.attempt, line.feedback))
+        conversation, _ = codec.encode_term(LossTerm(own_prompt(codec, line.attempt), line.feedback))
     return Lesson(line.id, conversation, target, start)
 
 

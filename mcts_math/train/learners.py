@@ -10,7 +10,7 @@ save       writes the result; raises OSError where it can't be written
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from mcts_math.engine.hf.optune.sites import changed, find_sites, measure, shape
 from mcts_math.engine.hf.parts import save_parts
 from mcts_math.engine.part_settings import RULE, TUNED
 from mcts_math.errors import EngineError
-from mcts_math.settings import make_settings
+from mcts_math.settings import Settings, make_settings
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import RuleConfig, TuningConfig
 from mcts_math.train.export import save_policy
@@ -39,15 +39,9 @@ _PEFT: Final = {"lora": "LoraConfig", "ia3": "IA3Config", "layernorm": "LNTuning
 _HALF: Final = (torch.bfloat16, torch.float16)
 
 
-def make_learner(model: CausalModel, config: TuningConfig) -> RuleLearner | TunedLearner:
-    """What the config asks for, on a model that is its own from now on. Raises ConfigError or EngineError where it
-    does not fit."""
-    torch.manual_seed(config.seed)
-    return (RuleLearner if config.kind == "rule" else TunedLearner)(model, config)
-
-
 class RuleLearner:
-    """The networks and rates of an `UpdateRule`: the model under W + ΔW should write the gold solution (SPEC B2)."""
+    """The networks and rates of an `UpdateRule`: the model under W + ΔW should write the gold solution (SPEC B2).
+    Raises ConfigError or EngineError where the options don't fit the model, as the other learner does."""
 
     def __init__(self, model: CausalModel, config: TuningConfig) -> None:
         options = make_settings(RuleConfig, config.options, dict.fromkeys(config.options, "options"))
@@ -62,14 +56,16 @@ class RuleLearner:
     def loss(self, lesson: Lesson | None) -> Tensor | None:
         """The moments take in the tokens of all processes in the order of the examples."""
         factors = None if lesson is None else self._factors(lesson)
-        told = self.module.summarise(self._none() if factors is None else factors)
-        summaries = [summary.to(self._model.device) for summary in gather(told.cpu())]
-        for summary in summaries[: rank() + 1]:
-            self.module.observe(summary)
+        summaries = gather(None if factors is None else self.module.summarise(factors).cpu())
+        self._observe(summaries[: rank() + 1])
         loss = None if lesson is None or factors is None else self._outer(lesson, factors)
-        for summary in summaries[rank() + 1 :]:
-            self.module.observe(summary)
+        self._observe(summaries[rank() + 1 :])
         return loss
+
+    def _observe(self, summaries: Sequence[Tensor | None]) -> None:
+        for summary in summaries:
+            if summary is not None:
+                self.module.observe(summary.to(self._model.device))
 
     def state(self) -> dict[str, Tensor]:
         return dict(self.module.state_dict())
@@ -87,13 +83,6 @@ class RuleLearner:
         inner, factors = measure(self._model.raw, self._sites, ids)
         self.figures = {"inner": inner}
         return factors if all(one.is_finite for one in factors.values()) else None
-
-    def _none(self) -> dict[str, Factors]:
-        device = self._model.device
-        return {
-            name: Factors(torch.empty((0, s.inputs), device=device), torch.empty((0, s.outputs), device=device))
-            for name, s in self.module.shapes.items()
-        }
 
     def _outer(self, lesson: Lesson, factors: Mapping[str, Factors]) -> Tensor:
         changes = self.module.changes(factors)
@@ -147,11 +136,12 @@ class TunedLearner:
     def _prepare(self, config: TuningConfig) -> nn.Module:
         raw: nn.Module = self._model.raw
         if config.kind == "full":
+            make_settings(Settings, config.options, dict.fromkeys(config.options, "options"))  # it has none
             return raw.requires_grad_(True)
         raw.requires_grad_(False)
         if config.kind in _PEFT:
             made: nn.Module = add_adapters(raw, _PEFT[config.kind], config.options, f"kind: {config.kind}, options")
-            if not any(parameter.requires_grad for parameter in made.parameters()):
+            if not any(parameter.requires_grad and parameter.numel() for parameter in made.parameters()):
                 name = type(raw).__name__
                 raise EngineError(f"kind: {config.kind} found nothing to train in a {name}; set target_modules")
             return made

@@ -4,6 +4,7 @@ is how transformers tells them apart in every kind of attention. What fills a ro
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -24,19 +25,14 @@ def pack(items: Sequence[Item], max_length: int, seed: int) -> Rows:
     order = np.random.default_rng(seed).permutation(len(items))
     ordered = sorted((items[i] for i in order), key=lambda item: -item.length)
     rows: Rows = []
-    by_room: list[list[int]] = [[] for _ in range(max_length + 1)]
-    there = np.zeros(max_length + 1, dtype=bool)  # whether a row has this much room left
-    for item in ordered:
-        found = item.length + int(there[item.length :].argmax())
-        if there[found]:
-            row, left = by_room[found].pop(), found - item.length
-            there[found] = bool(by_room[found])
-        else:
-            row, left = len(rows), max_length - item.length
+    free: list[tuple[int, int, int]] = []  # room of a row, its last item's number below 0, and which row; in order
+    for number, item in enumerate(ordered):
+        place = bisect_left(free, (item.length,))
+        room, _, row = free.pop(place) if place < len(free) else (max_length, 0, len(rows))
+        if row == len(rows):
             rows.append([])
         rows[row].append(item)
-        by_room[left].append(row)
-        there[left] = True
+        insort(free, (room - item.length, -number, row))
     return rows
 
 

@@ -76,6 +76,7 @@ class Plan:
     def training(self, number: int) -> TrainConfig:
         entry = _entry(self.config.train, number)
         examples = [str(self.round(n) / "examples.jsonl") for n in [*self.earlier_examples(number), number]]
+        entry.require_free(("model_dir", "examples", "pairs", "output_dir"))
         settings = load_settings(TrainConfig, entry.config).model_dump(exclude_unset=True) | entry.overrides
         settings |= {
             "model_dir": self.checkpoint(self.start(number)),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 T = TypeVar("T")
 
@@ -52,10 +51,3 @@ def gather(one: T) -> list[T]:
     found: list[Any] = [None] * world()
     torch.distributed.all_gather_object(found, one)
     return found
-
-
-def add_up(tensors: Sequence[Tensor]) -> None:
-    """Makes each the sum over all processes."""
-    if world() > 1:
-        for tensor in tensors:
-            torch.distributed.all_reduce(tensor)

@@ -28,13 +28,12 @@ STATE = "trainer_state.json"  # written last: a state that holds it is complete
 
 
 def check_settings(
-    config: TrainConfig | TuningConfig, start: str, result: str, files: Mapping[str, Sequence[str]], overwrite: bool
+    config: TrainConfig | TuningConfig, files: Mapping[str, Sequence[str]], overwrite: bool
 ) -> tuple[Checkpoint, Path]:
-    """Refuses what can be at little cost; the checkpoint to start from, and the folder of the result. `start` and
-    `result` say what these are; `files` is the training data by key of the config. Raises ConfigError, and as
-    `inspect`."""
+    """Refuses what can be at little cost; the checkpoint to start from, and the folder of the result. `files` is the
+    training data by key of the config. Raises ConfigError, and as `inspect`."""
     if not config.model_dir or not config.output_dir:
-        raise ConfigError(f"set model_dir ({start}) and output_dir ({result}).")
+        raise ConfigError("set model_dir (where to start from) and output_dir (the result).")
     program = f"scripts/make_{next(iter(files))}.py"
     if not any(files.values()):
         raise ConfigError(f"no training data: set {next(iter(files))} to one or more files of {program}.")

@@ -8,8 +8,7 @@
 
 A stage that is done is skipped (`stages`); the search redoes unfinished slices only, and the training goes on from its
 last state. Other settings than before are refused; on request what they change is made anew, and the old becomes a
-backup. Round 1 searches without values, as a fresh head would back up noise: a leaf counts 0. Published: the fresh
-head's values are backed up (`first_round_values: true`).
+backup.
 """
 
 from __future__ import annotations
@@ -121,11 +120,10 @@ class Rounds:
             pairs = folder / "pairs.jsonl"
             with Grader() as grader:
                 statistics = write_examples(files, folder / "examples.jsonl", self.config.examples, grader, pairs=pairs)
-            write_json(folder / "examples.json", statistics.to_json())
             self._report(statistics.render())
 
         facts = {"trees": trees, "config": self.config.examples.model_dump(exclude_defaults=True)}
-        return self._stage(number, "examples", facts, ["examples.jsonl", "pairs.jsonl", "examples.json"], make)
+        return self._stage(number, "examples", facts, ["examples.jsonl", "pairs.jsonl"], make)
 
     def _train(self, number: int, examples: str) -> str:
         config, start = self.plan.training(number), self.plan.start(number)

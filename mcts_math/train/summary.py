@@ -33,8 +33,6 @@ def summarise(plan: Plan, number: int) -> None:
             if greedy is not None:
                 scores = next(row.scores for row in rows if row.name == greedy)
                 summary["outcomes"] = analysis.count_outcomes(analysis.answer_outcomes(path, grader), scores)
-    if (folder / "examples.json").exists():
-        summary["examples"] = json.loads((folder / "examples.json").read_text("utf-8"))
     write_json(folder / "summary.json", summary)
     write_text(folder / "table.md", render_rows(rows))
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from transformers import TrainerState, TrainingArguments, set_seed
@@ -32,14 +32,6 @@ _CHECKPOINTING = next(  # the name before transformers 5.24, else the one since 
     if field.name in ("activation_checkpointing", "gradient_checkpointing")
 )
 
-_REFUSED: Final = {
-    "output_dir": "states stand beside the key output_dir, where a stopped training looks for them",
-    "save_only_model": "a stopped training could not go on from such a state",
-    "label_smoothing_factor": "the losses here don't know it",
-    "neftune_noise_alpha": "the model here does not take it",
-}
-"""Arguments of transformers that would be taken without effect, or would break what is promised: why."""
-
 
 def train(
     config: TrainConfig,
@@ -52,7 +44,7 @@ def train(
     `overwrite` starts anew, and a finished one becomes a backup; `restart_changed` starts anew where a stopped training
     had other settings or data, instead of refusing. The first process alone reports. Raises MctsMathError."""
     files = {"examples": config.examples, "pairs": config.pairs}
-    source, output = resume.check_settings(config, "where to start from", "the new checkpoint", files, overwrite)
+    source, output = resume.check_settings(config, files, overwrite)
     work = output.with_name(output.name + ".training")
     tell = report if rank() == 0 else lambda text: None
     if config.num_threads:
@@ -110,9 +102,6 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
     """Our settings in Trainer's words. Raises ConfigError where they don't fit together."""
     processes, on_cpu = world(), not torch.cuda.is_available()
     _require_processes(config, processes)
-    for key, why in _REFUSED.items():
-        if key in config.trainer and (key == "output_dir" or config.trainer[key]):  # the others may be said to be off
-            raise ConfigError(f"trainer: {key}: {why}. Leave it out.")
     schedule = "constant_with_warmup" if config.schedule == "constant" and config.warmup else config.schedule
     settings: dict[str, Any] = {
         "output_dir": str(work),
@@ -122,20 +111,17 @@ def make_arguments(config: TrainConfig, work: Path) -> TrainingArguments:
         "per_device_train_batch_size": config.micro_batch_size,
         "gradient_accumulation_steps": config.batch_size // (config.micro_batch_size * processes),
         "warmup_steps": config.warmup,
-        "lr_scheduler_type": schedule,
         "weight_decay": config.weight_decay,
         "seed": config.seed,
         "data_seed": config.seed,
         "bf16": config.bf16 and not (on_cpu and lacks_bfloat16()),
         _CHECKPOINTING: config.gradient_checkpointing,
-        "save_strategy": "steps",
         "save_steps": config.save_steps,
-        "save_total_limit": 1,
-        "logging_strategy": "steps",
         "logging_steps": config.log_steps,
+        "lr_scheduler_type": schedule,
+        "save_total_limit": 1,
         "logging_first_step": True,
         "logging_nan_inf_filter": False,
-        "report_to": "none",
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "use_cpu": on_cpu,
@@ -195,9 +181,6 @@ def _run(trainer: ValueTrainer, state: Path | None, config: TrainConfig) -> None
         if isinstance(error, RuntimeError) and not re.search("inline_container|PytorchStream", str(error)):
             raise
         raise resume.damaged(trainer.args.output_dir, error) from error
-    if trainer.state.global_step < trainer.state.max_steps:
-        told = f"ended after {trainer.state.global_step} of {trainer.state.max_steps} steps: its rows fill no batch"
-        raise TrainingError(f"the training {told}. Take dataloader_drop_last out, or lower batch_size.")
 
 
 def _finish(trainer: ValueTrainer, source: Checkpoint, config: TrainConfig, recipe: JsonObject, output: Path) -> None:

@@ -24,8 +24,8 @@ from mcts_math.tasks import JsonObject
 from mcts_math.train import resume
 from mcts_math.train.config import SHORT, TuningConfig
 from mcts_math.train.feedback import load_lessons
-from mcts_math.train.learners import make_learner
-from mcts_math.train.processes import add_up, gather, own_device, processes, rank, world
+from mcts_math.train.learners import RuleLearner, TunedLearner
+from mcts_math.train.processes import gather, own_device, processes, rank, world
 from mcts_math.train.stages import RECIPE, write_json
 
 _WEIGHTS = "state.pt"
@@ -45,8 +45,7 @@ def tune(config: TuningConfig, *, overwrite: bool = False, report: Callable[[str
     """Trains and writes the result, whose folder it returns; a stopped training goes on from its last state.
     `overwrite` starts anew, and a finished one becomes a backup. The first process alone reports. Raises
     MctsMathError."""
-    files = {"feedback": config.feedback}
-    source, output = resume.check_settings(config, "the base model", "the result", files, overwrite)
+    source, output = resume.check_settings(config, {"feedback": config.feedback}, overwrite)
     if config.batch_size % world():
         raise ConfigError(f"batch_size ({config.batch_size}) must be a multiple of the {world()} processes.")
     work = output.with_name(output.name + ".training")
@@ -77,7 +76,8 @@ class _Training:
         length = min(config.max_length, model.context_length)
         self.lessons, report = load_lessons(model.codec, config.feedback, length, with_attempts=config.kind == "rule")
         tell(report)
-        self.learner = make_learner(model, config)
+        torch.manual_seed(config.seed)
+        self.learner = (RuleLearner if config.kind == "rule" else TunedLearner)(model, config)
         self.progress = Progress()
         self._parameters = [p for p in self.learner.module.parameters() if p.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=config.learning_rate, weight_decay=0.0)
@@ -164,7 +164,9 @@ class _Training:
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         is_finite = is_finite and all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
         broken = gradients[0].new_tensor(not is_finite, dtype=torch.float32)
-        add_up([*gradients, broken])
+        if world() > 1:
+            for tensor in (*gradients, broken):
+                torch.distributed.all_reduce(tensor)  # the sum
         return not bool(broken)
 
     def _save(self) -> None:

@@ -29,6 +29,7 @@ from mcts_math.settings import make_settings
 from mcts_math.train.config import TrainConfig
 from mcts_math.train.data import IGNORED, Encoder, Item, encode_files
 from mcts_math.train.examples import EXAMPLES, Example, ExampleStep, Pair
+from mcts_math.train.feedback import Feedback, encode_lesson
 from mcts_math.train.model import (
     PolicyWithValue,
     load_model,
@@ -160,6 +161,25 @@ def test_a_conversation_is_shown_by_the_models_template(tmp_path: Path) -> None:
     assert tuple(better.ids) == seen_by_engine
     assert (better.preference, worse.preference) == (1, -1)
     assert tokenizer.decode(worse.ids).endswith("[assistant]It is 2.")
+
+
+def test_what_another_model_sampled_counts_as_its_text(tmp_path: Path) -> None:
+    """Token numbers of the model that had searched were taken for tokens of the one that is trained."""
+    tokenizer = AutoTokenizer.from_pretrained(make_checkpoint(tmp_path, "llama", max_position_embeddings=512))
+    tokenizer.chat_template = TEMPLATE
+    codec = Codec(tokenizer)
+    talk = Conversation((Message("user", "1?"),))
+    own, start = codec.encode_reply(talk, "It is 1.")
+    for tokens in (own[start:], (5, 6, 7), (codec.vocab_size + 9, 5)):
+        turn = Message("assistant", "It is 1.", written=(Piece("It is 1.", tokens),))
+        step = ExampleStep("It is 1.", 1.0, (turn,))
+        (sequence,) = Encoder(codec).example(Example("q", "1?", talk, (step,), True)).sequences
+        assert tuple(sequence.ids) == own
+        assert codec.decode([int(token) for token in sequence.labels if token != IGNORED]) == "It is 1.</s>"
+        pair = Encoder(codec).pair(Pair("p", talk, (turn,), (Message("assistant", "2."),), 1.0, -1.0))
+        assert tuple(pair.sequences[0].ids)[: len(own) - 1] == own[:-1]
+        line = Feedback("q/0", talk, "It is 1.", talk.followed_by(turn), "No.")
+        assert encode_lesson(codec, line, with_attempts=True).conversation[: len(own) - 1] == own[:-1]
 
 
 @pytest.mark.parametrize("known", [True, False, None], ids=["tokens", "text", "read by a server"])
@@ -306,7 +326,12 @@ def test_examples_that_do_not_fit(tiny: Path, write: Write) -> None:
         ({"steps": [{"text": "a"}]}, r"steps\.0\.q must be given\."),
         ({"steps": None}, "steps: .*, not None"),
         ({"steps": [{"text": None, "q": 0.0}]}, r"steps\.0\.text: .*, not None"),
-        ({"prompt": [{"role": "robot", "content": "hi"}]}, "not a training example: prompt"),
+        ({"steps": [{"text": "a", "q": True}]}, r"steps\.0\.q: .* valid number, not True"),
+        ({"steps": [{"text": "a", "q": "0.5"}]}, r"steps\.0\.q: .* valid number, not '0\.5'"),
+        (
+            {"prompt": [{"role": "robot", "content": "hi"}]},
+            r"prompt\.messages\.0\.role: .* 'assistant' .*, not 'robot'",
+        ),
         ({"prompt": []}, "not a training example: prompt"),
         ({"correct": "true"}, "correct: .* boolean, not 'true'"),
     ],

@@ -546,6 +546,12 @@ def test_what_rounds_refuse(settings: Callable[..., RoundsConfig], tmp_path: Pat
     refused(
         ConfigError, "unknown key 'epoch'", train=[{"config": "configs/mini/train.yaml", "overrides": {"epoch": 1}}]
     )
+    for key, entry in (("search", "mcts"), ("train", "train"), ("methods", "greedy")):
+        taken = {"config": f"configs/mini/{entry}.yaml", "overrides": {"is_sampling": True, "model_dir": "x"}}
+        given: dict[str, Any] = {key: [taken]} if key != "methods" else {key: {"greedy": taken}, "contrasts": []}
+        refused(ConfigError, "overrides: model_dir is given to each run by itself", **given)
+    with pytest.raises(ConfigError, match="are both 0, which leaves no example"):
+        settings(examples={"max_correct": 0, "max_incorrect": 0})
     with pytest.raises(ConfigError, match=r"train\.0\.file"):
         settings(train=[{"file": "x"}])
     served = {"config": "configs/mini/mcts.yaml", "overrides": {"is_sampling": True, "engine": "vllm"}}

@@ -28,8 +28,8 @@ from mcts_math.engine.hf.engine import HFEngine
 from mcts_math.errors import CheckpointError, ConfigError, MctsMathError, RecordError, TrainingError
 from mcts_math.messages import Sampling
 from mcts_math.requests import Evaluate, Generate
-from mcts_math.settings import make_settings
-from mcts_math.train.config import TrainConfig
+from mcts_math.settings import load_settings, make_settings
+from mcts_math.train.config import RoundsConfig, TrainConfig, TuningConfig
 from mcts_math.train.resume import last_state
 from mcts_math.train.rounds import launch_training
 from mcts_math.train.stages import locked
@@ -339,6 +339,17 @@ def test_two_trainings_in_one_folder(settings: Callable[..., TrainConfig]) -> No
     assert len(refusals) == 1
 
 
+@pytest.mark.parametrize(
+    ("form", "key"),
+    [(TrainConfig, "output_dir"), (TrainConfig, "examples"), (TuningConfig, "feedback"), (RoundsConfig, "output_dir")],
+)
+def test_a_tilde_is_the_home(form: type[Any], key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result was written to a folder called ~, and looked for in the home."""
+    monkeypatch.setenv("HOME", "/home/me")
+    given = load_settings(form, None, [f"{key}=~/x" if key == "output_dir" else f"{key}=[~/x]"])
+    assert getattr(given, key) in ("/home/me/x", ["/home/me/x"])
+
+
 def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., TrainConfig], tmp_path: Path) -> None:
     def refused(error: type[Exception], match: str, **changes: Any) -> None:
         with pytest.raises(error, match=match):
@@ -361,14 +372,15 @@ def test_what_is_refused_before_anything_is_loaded(settings: Callable[..., Train
     refused(ConfigError, "transformers refuses.*nonsense is not supported", trainer={"report_to": "nonsense"})
     refused(ConfigError, "refuses.* 'input_ids' key", trainer={"train_sampling_strategy": "group_by_length"})
     refused(ConfigError, "refuses.* min_lr_rate should be", trainer={"lr_scheduler_type": "cosine_with_min_lr"})
-    refused(ConfigError, "trainer: output_dir: states stand beside", trainer={"output_dir": str(tmp_path / "other")})
+    for key, ours in {"output_dir": "output_dir", "max_steps": "max_steps", "num_train_epochs": "epochs"}.items():
+        refused(ConfigError, f"trainer: {key} is what the key {ours} says", trainer={key: 3})
+    refused(ConfigError, "trainer: push_to_hub: the finished", trainer={"push_to_hub": True})
     refused(ConfigError, "trainer: label_smoothing_factor: the losses", trainer={"label_smoothing_factor": 0.1})
     refused(ConfigError, "trainer: save_only_model: a stopped training", trainer={"save_only_model": True})
     refused(ConfigError, "trainer: neftune_noise_alpha: the model", trainer={"neftune_noise_alpha": 5})
     off = {"label_smoothing_factor": 0.0, "save_only_model": False, "neftune_noise_alpha": None}  # as it is anyway
     assert make_arguments(settings(trainer=off), tmp_path).save_only_model is False
-    wide: dict[str, Any] = {"batch_size": 64, "micro_batch_size": 64, "trainer": {"dataloader_drop_last": True}}
-    refused(TrainingError, "ended after 0 of 6 steps: its rows fill no batch", **wide)
+    refused(ConfigError, "trainer: dataloader_drop_last: the last rows", trainer={"dataloader_drop_last": True})
 
 
 @pytest.mark.parametrize("lora", [None, {"r": 4}])

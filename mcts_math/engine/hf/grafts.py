@@ -16,15 +16,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 
 from mcts_math.engine.hf.parts import fingerprint, load_parts
 from mcts_math.engine.part_settings import TUNED, TunedSettings, read_settings
 from mcts_math.errors import CheckpointError, EngineError
+from mcts_math.settings import Integer, Settings, make_settings
 
 _ATTENTION: Final = ("self_attn", "attention", "attn", "self_attention")
 _FEED_FORWARD: Final = ("mlp", "feed_forward", "ffn")
+
+
+class BottleneckOptions(Settings):
+    reduction: Integer = Field(16, ge=1)
+
+
+class ReftOptions(Settings):
+    rank: Integer = Field(1, ge=1)
+    positions: Integer = Field(3, ge=1)
 
 
 class Bottleneck(nn.Module):
@@ -62,19 +73,13 @@ class Reft(nn.Module):
 
 
 def make_grafts(kind: str, model: Any, options: Mapping[str, Any]) -> nn.ModuleDict:
-    """Fresh parts for a model, by the names of the modules whose output they change ("/" for "."). Raises EngineError
-    for unknown options, or a model without such modules."""
+    """Fresh parts for a model, by the names of the modules whose output they change ("/" for "."). Raises ConfigError
+    for options of another kind, EngineError for a model without such modules."""
     width = int(model.config.get_text_config().hidden_size)
-    makers: dict[str, Any] = {
-        "bottleneck": lambda reduction=16: lambda: Bottleneck(width, reduction),
-        "reft": lambda rank=1, positions=3: lambda: Reft(width, rank, positions),
-    }
-    try:
-        make = makers[kind](**options)
-    except TypeError as error:
-        raise EngineError(f"options of {kind}: {error}") from error
+    form, part = (BottleneckOptions, Bottleneck) if kind == "bottleneck" else (ReftOptions, Reft)
+    given = make_settings(form, options, dict.fromkeys(options, "options")).model_dump()
     names = [name for layer in _layers(model) for name in (_parts(model, layer) if kind == "bottleneck" else [layer])]
-    return nn.ModuleDict({name.replace(".", "/"): make() for name in names})
+    return nn.ModuleDict({name.replace(".", "/"): part(width, **given) for name in names})
 
 
 def attach(model: Any, grafts: nn.ModuleDict) -> None:
