@@ -438,6 +438,36 @@ def test_tests_that_patch_need_one_process(ask: Ask, test: str) -> None:
         ask((Problem("", test, "f"), "```python\ndef h(): return 1\ndef f(x): return x + h()\n```"))
 
 
+@pytest.mark.parametrize(
+    "test",
+    [
+        *(test["test"] for name, test, *_ in ONE if name.startswith("a package: ")),
+        *(
+            f"import functools, pandas as pd\ndf = pd.DataFrame({{'a': [1, 2]}})\n{use}"
+            for use in (
+                "assert f(functools.partial(df.agg)) == 1",
+                "assert f(df.eval) == 1",
+                "assert f([{1: df}]) == 1",
+                "x = f(1)\nclass A: df = df\nassert f(A(), x) == 1",
+                "assert f(lambda: df) == 1",
+                "assert f(df.iterrows()) == 1",
+            )
+        ),
+        "import sympy\nclass F(sympy.Function): pass\nassert f(F) == 1",
+        "x = f(1)\nclass D(C): pass\nassert f(D(), x) == 1",
+    ],
+)
+def test_tests_that_hand_over_objects_of_a_package_need_one_process(ask: Ask, test: str) -> None:
+    code = """class C: pass
+def f(v, *a):
+    if hasattr(v, "df"): return v.df
+    if hasattr(v, "__next__"): return next(v, 1)
+    return v() if callable(v) else f"a == {v}"
+g = h = f"""
+    with pytest.raises(TaskError, match=r"state `isolation` as one_process"):
+        ask((Problem("", test, "f"), f"```python\n{code}\n```"))
+
+
 def test_a_record_survives_the_way_to_a_service() -> None:
     problem = Problem("p", "assert f(1)", "f, g", (Case((1, [2]), 3),), 0.1, 2.0, True, "one_process")
     assert Problem.from_record(problem.to_record()) == problem

@@ -31,6 +31,7 @@ from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
 from .settled import catches_asserts
 from .source import Verdict
+from .values import ONE_PROCESS
 
 _NONCE_BYTES = 16
 _MAX_RESULT = 1000
@@ -75,7 +76,7 @@ class Examination:
         chosen = source.choose(self._problem)
         self.code = chosen.code
         if isinstance(self._place, Peer) and (name := next(patched(tests.module), "")):
-            raise Verdict("bad_problem", f"`test` patches {name}: state `isolation` as one_process")
+            raise Verdict("bad_problem", f"`test` patches {name}: {ONE_PROCESS}")
         if self._problem["or_method"]:
             self._entries = _found(self._entries, source.names_of(chosen.code).bound)
         self._prepare(tests.source, has_arrays)
