@@ -3,7 +3,7 @@
 `eval(f(x)) == 24`, `sympy.sympify(f(x))` and `pickle.loads(f(x))` are checks that a text of the code could end as it
 likes. So from the first call of the code on, a text runs where it stands in the tests as it is, or where it does what
 data can do: calculate, call harmless functions and the code's own, define functions of that kind. A text that pandas
-reads (`df.query(f(x))`) needs one process; one that is a format may ask what the code may ask of its values.
+reads (`df.query(f(x))`) needs one process; one that is a format asks for no attributes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dis
-import hashlib
 import math
-import pickle
 import re
 import sys
 import timeit
@@ -153,29 +151,6 @@ def _is_value(module: str, name: str) -> bool:
     return is_known or is_array or (module, name) == ("_codecs", "encode")
 
 
-class _Pickles:
-    """What the tests have packed by `pickle.dumps`: they may unpack it again, whatever it names."""
-
-    def __init__(self) -> None:
-        self.reads_own = False
-        self._made: set[bytes] = set()
-        self._dumps, self._loads = pickle.dumps, pickle.loads
-        pickle.dumps, pickle.loads = self.dumps, self.loads
-
-    def dumps(self, *args: Any, **kwargs: Any) -> bytes:
-        data = self._dumps(*args, **kwargs)
-        self._made.add(hashlib.sha256(data).digest())
-        return data
-
-    def loads(self, data: Any, /, **kwargs: Any) -> Any:
-        before = self.reads_own
-        self.reads_own = hashlib.sha256(data).digest() in self._made
-        try:
-            return self._loads(data, **kwargs)
-        finally:
-            self.reads_own = before
-
-
 def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool]) -> Callable[[Any, str], Any]:
     """Keeps this process from running what the code gave, for good. Returns what the tests get formats' methods by.
 
@@ -192,7 +167,7 @@ def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool])
     bound |= {
         getattr(node, "arg" if isinstance(node, ast.arg) else "name", "") for node in nodes if isinstance(node, _BINDS)
     }
-    text, pickles = _Text(own, used, bound, roots), _Pickles()
+    text = _Text(own, used, bound, roots)
 
     def notice(event: str, args: tuple[Any, ...]) -> None:
         if event == "compile":
@@ -207,7 +182,7 @@ def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool])
                 text.require(args[0], file)
             elif event == "marshal.loads" and not file.startswith("<frozen "):
                 raise TypeError("code that was packed is not run as the tests' own")
-            elif event == "pickle.find_class" and not (pickles.reads_own or _is_value(*args)):
+            elif event == "pickle.find_class" and not _is_value(*args):
                 raise TypeError(f"a pickle that names {args[0]}.{args[1]} is not read by the tests")
 
     sys.addaudithook(notice)
