@@ -438,6 +438,46 @@ def test_tests_that_patch_need_one_process(ask: Ask, test: str) -> None:
         ask((Problem("", test, "f"), "```python\ndef h(): return 1\ndef f(x): return x + h()\n```"))
 
 
+SEES = {
+    "import pandas as pd\nassert isinstance(f(1), pd.DataFrame)": "pandas.DataFrame",
+    "from pandas import Series as S\nassert isinstance(f(1), (int, S))": "pandas.Series",
+    "import unittest, pandas\nclass T(unittest.TestCase):\n    def test_a(self): self.assertIsInstance(f(1), pandas.Index)": "pandas.Index",
+    "from pandas.testing import assert_frame_equal\nassert_frame_equal(f(1), f(2))": "pandas.testing.assert_frame_equal",
+    "import tempfile\nwith tempfile.TemporaryDirectory() as d: assert f(d) == 1": "tempfile.TemporaryDirectory",
+    "with open('a.txt', 'w') as h: h.write('x')\nassert f('a.txt') == 1": "open",
+    "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        with self.assertLogs() as c: f(1)\n        assert c.output": "assertLogs",
+    "import warnings\nwith warnings.catch_warnings(record=True) as w:\n    f(1)\nassert len(w) == 1": "warnings.catch_warnings",
+    "import pytest\nwith pytest.warns(UserWarning):\n    f(1)": "pytest.warns",
+    "import os\nos.environ['A'] = 'b'\nassert f('A') == 'b'": "os.environ",
+    "from unittest.mock import patch\nimport os\nwith patch.dict(os.environ, {'A': 'b'}):\n    assert f('A') == 'b'": "os.environ",
+    "import inspect\nassert 'sorted' not in inspect.getsource(f) and f(1) == 2": "inspect.getsource",
+}
+
+
+@pytest.mark.parametrize("test", SEES)
+def test_tests_that_look_at_more_than_values_need_one_process(ask: Ask, test: str) -> None:
+    with pytest.raises(TaskError, match=rf"(uses|patches) {SEES[test]}: state `isolation` as one_process"):
+        ask((Problem("", test, "f"), "def f(x): return x"))
+
+
+def test_what_only_looks_like_files_and_logs_is_judged(ask: Ask) -> None:
+    test = """import contextlib, os, warnings, numpy as np
+from solution import Disk
+class Log:
+    def open(self, name): return name
+with warnings.catch_warnings(), contextlib.redirect_stdout(open(os.devnull, "w")):
+    warnings.simplefilter("ignore")
+    d = f(1)
+assert isinstance(d, Disk) and isinstance(d.open("a"), str) and isinstance(d.free(), (int, np.ndarray))
+d.mkdir("/a")
+d.assert_full = 1
+queue = [Log().open("a")]
+queue[0] = d.free()
+assert queue == [3]"""
+    code = "class Disk:\n    def open(s, n): return n\n    def mkdir(s, n): s.n = 3\n    def free(s): return getattr(s, 'n', 0)\ndef f(x): return Disk()"
+    assert ask((Problem("", test, "f"), f"```python\n{code}\n```"))[0].result == "passed"
+
+
 @pytest.mark.parametrize(
     "test",
     [

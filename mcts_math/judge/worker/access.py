@@ -28,7 +28,7 @@ _MODULES = tuple(_LIBRARY.split(" "))
 """Modules, with those within, whose types are open: their methods steer nothing and look behind nothing."""
 _NOT = ("numpy.lib",)
 """Modules within these that are not: they read files."""
-_KNOWN = frozenset((*sys.stdlib_module_names, "numpy", "_judge", *OF_TESTS))
+KNOWN = frozenset((*sys.stdlib_module_names, "numpy", "_judge", *OF_TESTS))
 """Packages whose objects the tests may hand over."""
 _OPENING = ("_io.FileIO", "numpy.memmap", "unittest.mock._patch")
 """Classes whose objects open files and connections, or change any object, as they are told."""
@@ -156,7 +156,7 @@ def foreign(value: Any) -> str:
 def _is_foreign(module: Any) -> bool:
     """Whether a module is one of a package that is neither known here nor of the tests."""
     is_package = getattr(sys.modules.get(module), "__spec__", None) is not None
-    return is_package and module.partition(".")[0] not in _KNOWN
+    return is_package and module.partition(".")[0] not in KNOWN
 
 
 def name_in_library(value: Any) -> tuple[str, str] | None:
