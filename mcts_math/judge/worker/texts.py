@@ -173,8 +173,8 @@ def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool])
         if event == "compile":
             text.compiled(args[0])
             reader = sys._getframe(1).f_back
-            is_of_frames = reader is not None and reader.f_code.co_filename.endswith(_FRAMES)
-            if is_of_frames and has_come() and not text.is_own(reader.f_locals["node"]):
+            node = reader.f_locals["node"] if reader and reader.f_code.co_filename.endswith(_FRAMES) else ""
+            if has_come() and not text.is_own(node):
                 raise Verdict("bad_problem", f"`test` has pandas run a made-up text: {values.ONE_PROCESS}")
         elif event in ("exec", "marshal.loads", "pickle.find_class") and has_come():
             file = sys._getframe(1).f_code.co_filename
