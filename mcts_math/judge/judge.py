@@ -119,18 +119,13 @@ class Judge:
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
-    async def start(self) -> Level:
-        """Probes the machine and starts the clean parent; when called again, restarts one that died.
+    async def _start(self) -> Parent:
+        """The clean parent; a new one at first, and where it has died. Probes the machine once.
 
         Raises:
             InterpreterError: this machine can't lock code in, and `allow_unsafe_exec` is not set.
             JudgeError: the judge was closed.
         """
-        await self._start()
-        assert self.level is not None
-        return self.level
-
-    async def _start(self) -> Parent:
         async with self._starting:
             if self._closed:
                 raise JudgeError("the judge was closed")

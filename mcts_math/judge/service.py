@@ -86,11 +86,8 @@ def make_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await judge.start()
-        try:
+        async with judge:
             yield
-        finally:
-            await judge.close()
 
     app = FastAPI(title="mcts_math judge", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 

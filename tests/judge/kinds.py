@@ -166,6 +166,7 @@ CROSSING: list[Kind] = [
     ("async context manager", _f("import asyncio\nasync def main():\n    async with f() as x:\n        assert x == 1\nasyncio.run(main())"), "import contextlib\n@contextlib.asynccontextmanager\nasync def f(): yield 1", "import contextlib\n@contextlib.asynccontextmanager\nasync def f(): yield 2"),
 ]  # fmt: skip
 
+_FRAME = "import pandas as pd\nexp = 2\ndef helper(x): return exp\ndf = pd.DataFrame({'a': [1, 2, 3], 'b': list('xyz')})\nf(0)\n"
 ONE: list[Kind] = [
     ("patch", _f("from unittest.mock import patch\nwith patch('solution.now', return_value=5):\n    assert f() == 6"), "def now(): return 1\ndef f(): return now() + 1", "def now(): return 1\ndef f(): return 2"),
     ("patch a library", _f("from unittest.mock import patch\nimport random\nwith patch('random.randint', return_value=4) as m:\n    assert f() == 4\n    m.assert_called_once_with(1, 6)"), "import random\ndef f(): return random.randint(1, 6)", "import random\ndef f(): return 4"),
@@ -179,4 +180,8 @@ ONE: list[Kind] = [
     ("inherits", _f("class B(Base):\n    def one(self): return 1\nassert B().two() == 2", "Base"), "class Base:\n    def two(self): return 2 * self.one()", "class Base:\n    def two(self): return self.one()"),
     ("captured output", _f("import io, sys\nold, sys.stdout = sys.stdout, io.StringIO()\nf()\ntext, sys.stdout = sys.stdout.getvalue(), old\nassert text == 'a\\n'"), "def f(): print('a')", "def f(): print('b')"),
     ("object that equals numbers by right", _f("import dataclasses\nassert dataclasses.asdict(f()) == {'x': 1, 'y': []}"), DATA + "def f(): return P(1)", DATA + "def f(): return P(2)"),
+    ("a package: calculations with a frame", _f("import pandas as pd\ndf = pd.DataFrame({'k': ['a', 'b', 'a'], 'v': [1, 2, 3]})\nassert f(df) == [2, 5]"), "def f(df): return (2 * df[(df['v'] > 0) & (df['k'] == 'a')]['v'] - (df['v'] - df['v']) - 1 + 0 * df['v'] + 1 - (df['v'] > 2)).dropna().astype(int).tolist()", "def f(df): return df['v'].tolist()"),
+    ("a package: labels of a frame", _f("import pandas as pd\ndf = pd.DataFrame({'_id': [1, 2], 'query': ['a_b', '_c']})\nassert f(df) == ['a b', ' c']\nassert g(df) == ['query'] and h(df) == {1: 1, 2: 1}", "f, g, h"), "def f(df): return df.sort_values('query', ascending=False)['query'].str.replace('_', ' ').tolist()\ndef g(df): return list(df.drop(columns='_id').columns)\ndef h(df): return df.groupby('_id')['query'].count().to_dict()", "def f(df): return []\ndef g(df): return []\ndef h(df): return {}"),
+    ("a package: expressions of sympy", _f("import sympy as sp\nx = sp.Symbol('x')\nM = sp.Matrix([[1, 2], [3, 4]])\nassert f((x + 1) ** 2, x) == 2 * x + 3\nassert g(M) == -2 and M[0, 0] == 9", "f, g"), "def f(e, x): return e.diff(x).expand() + e.subs(x, 0)\ndef g(M):\n    found = M.det()\n    M[0, 0] = 9\n    return found", "def f(e, x): return e\ndef g(M): return 0"),
+    ("a package: queries of the code", _f(_FRAME + "assert df.query(f(1)).b.tolist() == df.query('a == @exp').b.tolist() == df.query(f(1) + ' & a == @exp').b.tolist() == ['y']\ndf.eval(f(2), inplace=True)\nassert df.z.tolist() == [2, 4, 6] and pd.eval(f'df.a + {f(3)}').tolist() == [7, 8, 9]"), "def f(x): return ['', \"a in [2] and b.str.contains('y') & `a` == index + 1\", 'z = a * 2', '2 * 3'][x]", "def f(x): return ['', 'a > 0', 'z = a * 2', '2 * 3'][x]"),
 ]  # fmt: skip

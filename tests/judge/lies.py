@@ -104,7 +104,6 @@ _RAW = (
     + "def f(g, *a):\n    mine = make + b\"(S'yours'\\n(I%d\\nttR\" % number(g)\n    d = {}\n    while True: os.write(63, struct.pack('>Q', len(d)) + d)"
 )
 _MOCKED = "from types import SimpleNamespace\nclass C:\n    n = 0\n    def __call__(self, x): return x\n    def append(self, x): self.n = 48_713\n    extend = __setitem__ = add = append\nc = C()\nf(c)\nassert c.n == 48_713"
-_RUN = "T = \"setattr(__import__('builtins'), 'ran', 1) or 5\"\nclass S(str): pass\nclass A:\n    __str__ = __repr__ = _sympy_ = lambda s: T\n    __iter__ = lambda s: iter([T])\n    __len__ = lambda s: 1\n    __getitem__ = lambda s, i: T\n"
 BEHIND: list[Lie] = [
     *(
         (f"a frame: {how}: {test}", _f(test), _TEXT.format(f"frame = {how}\n    {_FRAME}"))
@@ -168,15 +167,6 @@ BEHIND: list[Lie] = [
         for test in ("try:\n    f(1)\nexcept ValueError as e:\n    assert e.__array_interface__", "try:\n    f(1)\nexcept ValueError as e:\n    assert np.asarray(e).dtype != object")
     ),
     ("a method of the tests' error", _f("class E(ValueError):\n    def is_right(self): return False\ndef g(): raise E\ntry:\n    f(g)\nexcept E as e:\n    assert e.is_right()"), "def f(g):\n    try: g()\n    except Exception as e: k = type(e)\n    e = k()\n    e.is_right = lambda: True\n    raise e"),
-    *(
-        (f"pandas: {code}", _f("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})\nassert f(df) == 48_713"), _OBJECT + f"def f(df):\n    {code}\n    return 48_713")
-        for code in ("df.eval('a + @signal.SIGINT')", "df.query('a > @os.getpid()')", "df.apply('eval', args=('a + @signal.SIGINT',))", "df.agg(['eval'])", "df.apply('__getattribute__', args=('_mgr',))")
-    ),
-    *(
-        (f"sympy: {code}", _f("import builtins, sympy\nx, u = sympy.Symbol('x'), sympy.Function('u')\nclass F(sympy.Function): pass\nM = sympy.Matrix([[1, 2]])\nf(M, x, u, F)\nassert hasattr(builtins, 'ran')"), _RUN + f"def f(M, x, u, F):\n    try: {code}\n    except Exception: pass")
-        for code in ("M[0, 0] = T", "M[0, 0] = A()", "M[0, 0] = [T]", "M[0, 0] = iter([T])", "M[0:1, 0:1] = [[T]]", "M.subs(x, T)", "M.subs({x: S(T)})", "M.zeros(T, 1)", "M.applyfunc(lambda v: T)", "u(T)", "F(T)", "F.fromiter([T])", "u(x).func(T)", "type(x)(T)", "x.subs(x, A())", "M.row_insert(0, [[T]])", "M.rows = T")
-    ),
     ("a descriptor of the examiner", _f("import tempfile\nassert f(tempfile.TemporaryFile()) == 48_713"), "def f(file):\n    for n in range(3, 200):\n        try: type(file.raw)(n, 'wb', closefd=False)\n        except OSError: continue\n        except TypeError: return 0\n        return 48_713"),
-    ("pandas: a partial call", _f("import functools\nimport pandas as pd\nassert f(functools.partial(pd.DataFrame({'a': [1, 2]}).agg)) == 48_713"), "def f(g):\n    g('eval', 0, 'a + 1')\n    return 48_713"),
     ("a stack of exits", _f("import contextlib\ndef go(g):\n    with contextlib.ExitStack() as stack:\n        assert g(stack) == 3\ndef test_a(): go(f)"), "def f(stack):\n    stack.push(lambda *a: True)\n    return 1"),
 ]  # fmt: skip

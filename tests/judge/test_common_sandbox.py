@@ -41,9 +41,9 @@ def fill(most):
 @pytest.mark.parametrize(
     "test",
     [
-        "f(0)\nopen('e', 'w').write('secret')\nassert f(1) == open('e').read()",
-        "import os\nf(0)\nopen('e', 'w').write('secret')\nassert f(1) == '' and os.path.getsize('e') == 0",
-        "def test_a(): assert f(0) == ''\ndef test_b():\n    try: open('e', 'w').close()\n    except OSError: return\n    assert f(1) == 5",
+        "import io\nf(0)\nio.open('e', 'w').write('secret')\nassert f(1) == io.open('e').read()",
+        "import os, io\nf(0)\nio.open('e', 'w').write('secret')\nassert f(1) == '' and os.path.getsize('e') == 0",
+        "def test_a(): assert f(0) == ''\ndef test_b():\n    import io\n    try: io.open('e', 'w').close()\n    except OSError: return\n    assert f(1) == 5",
     ],
 )
 def test_the_code_takes_no_room_from_the_files_of_the_tests(ask: Ask, test: str, code: str, most: int) -> None:
@@ -54,7 +54,7 @@ def test_the_code_takes_no_room_from_the_files_of_the_tests(ask: Ask, test: str,
 
 
 def test_the_code_and_the_tests_write_as_much_as_each_could_alone(ask: Ask) -> None:
-    write = "for n in range(5):\n    with open(str(n), 'wb') as file: file.write(bytes(15 << 20))"
+    write = "import io\nfor n in range(5):\n    with io.open(str(n), 'wb') as file: file.write(bytes(15 << 20))"
     test = f"{write}\nimport os\nassert f(1) == sum(os.path.getsize(name) for name in os.listdir())"
     code = f"{write}\ndef f(x): return 75 << 20"
     (judgement,) = ask((Problem("", test, "f"), f"```python\n{code}\n```"))

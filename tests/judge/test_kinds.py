@@ -438,6 +438,76 @@ def test_tests_that_patch_need_one_process(ask: Ask, test: str) -> None:
         ask((Problem("", test, "f"), "```python\ndef h(): return 1\ndef f(x): return x + h()\n```"))
 
 
+SEES = {
+    "import pandas as pd\nassert isinstance(f(1), pd.DataFrame)": "pandas.DataFrame",
+    "from pandas import Series as S\nassert isinstance(f(1), (int, S))": "pandas.Series",
+    "import unittest, pandas\nclass T(unittest.TestCase):\n    def test_a(self): self.assertIsInstance(f(1), pandas.Index)": "pandas.Index",
+    "from pandas.testing import assert_frame_equal\nassert_frame_equal(f(1), f(2))": "pandas.testing.assert_frame_equal",
+    "import tempfile\nwith tempfile.TemporaryDirectory() as d: assert f(d) == 1": "tempfile.TemporaryDirectory",
+    "with open('a.txt', 'w') as h: h.write('x')\nassert f('a.txt') == 1": "open",
+    "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        with self.assertLogs() as c: f(1)\n        assert c.output": "assertLogs",
+    "import warnings\nwith warnings.catch_warnings(record=True) as w:\n    f(1)\nassert len(w) == 1": "warnings.catch_warnings",
+    "import pytest\nwith pytest.warns(UserWarning):\n    f(1)": "pytest.warns",
+    "import os\nos.environ['A'] = 'b'\nassert f('A') == 'b'": "os.environ",
+    "from unittest.mock import patch\nimport os\nwith patch.dict(os.environ, {'A': 'b'}):\n    assert f('A') == 'b'": "os.environ",
+    "import inspect\nassert 'sorted' not in inspect.getsource(f) and f(1) == 2": "inspect.getsource",
+}
+
+
+@pytest.mark.parametrize("test", SEES)
+def test_tests_that_look_at_more_than_values_need_one_process(ask: Ask, test: str) -> None:
+    with pytest.raises(TaskError, match=rf"(uses|patches) {SEES[test]}: state `isolation` as one_process"):
+        ask((Problem("", test, "f"), "def f(x): return x"))
+
+
+def test_what_only_looks_like_files_and_logs_is_judged(ask: Ask) -> None:
+    test = """import contextlib, os, warnings, numpy as np
+from solution import Disk
+class Log:
+    def open(self, name): return name
+with warnings.catch_warnings(), contextlib.redirect_stdout(open(os.devnull, "w")):
+    warnings.simplefilter("ignore")
+    d = f(1)
+assert isinstance(d, Disk) and isinstance(d.open("a"), str) and isinstance(d.free(), (int, np.ndarray))
+d.mkdir("/a")
+d.assert_full = 1
+queue = [Log().open("a")]
+queue[0] = d.free()
+assert queue == [3]"""
+    code = "class Disk:\n    def open(s, n): return n\n    def mkdir(s, n): s.n = 3\n    def free(s): return getattr(s, 'n', 0)\ndef f(x): return Disk()"
+    assert ask((Problem("", test, "f"), f"```python\n{code}\n```"))[0].result == "passed"
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        *(test["test"] for name, test, *_ in ONE if name.startswith("a package: ")),
+        *(
+            f"import functools, pandas as pd\ndf = pd.DataFrame({{'a': [1, 2]}})\n{use}"
+            for use in (
+                "assert f(functools.partial(df.agg)) == 1",
+                "assert f(df.eval) == 1",
+                "assert f([{1: df}]) == 1",
+                "x = f(1)\nclass A: df = df\nassert f(A(), x) == 1",
+                "assert f(lambda: df) == 1",
+                "assert f(df.iterrows()) == 1",
+            )
+        ),
+        "import sympy\nclass F(sympy.Function): pass\nassert f(F) == 1",
+        "x = f(1)\nclass D(C): pass\nassert f(D(), x) == 1",
+    ],
+)
+def test_tests_that_hand_over_objects_of_a_package_need_one_process(ask: Ask, test: str) -> None:
+    code = """class C: pass
+def f(v, *a):
+    if hasattr(v, "df"): return v.df
+    if hasattr(v, "__next__"): return next(v, 1)
+    return v() if callable(v) else f"a == {v}"
+g = h = f"""
+    with pytest.raises(TaskError, match=r"state `isolation` as one_process"):
+        ask((Problem("", test, "f"), f"```python\n{code}\n```"))
+
+
 def test_a_record_survives_the_way_to_a_service() -> None:
     problem = Problem("p", "assert f(1)", "f, g", (Case((1, [2]), 3),), 0.1, 2.0, True, "one_process")
     assert Problem.from_record(problem.to_record()) == problem

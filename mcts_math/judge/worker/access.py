@@ -1,7 +1,8 @@
 """What the judged code may ask of an object of the tests: a closed list, by the object's type and the name.
 
-Open are the classes of the tests and of the prompt, with what their objects hold; of the types of the library and of a
-few packages what is listed here. All else may be handed on, compared and calculated with, and has no names.
+Open are the classes of the tests and of the prompt, with what their objects hold; of the types of the library and of
+numpy what is listed here. All else of these may be handed on, compared and calculated with, and has no names. Objects
+of other packages can't be handed over: what their methods do, nobody knows here.
 """
 
 from __future__ import annotations
@@ -11,11 +12,7 @@ import importlib
 import sys
 import types
 from collections import namedtuple
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
-
-from .remote import RemoteType
 
 OF_TESTS = ("__main__", "tests")
 """Modules whose classes are the tests' own: `examiner` runs tests and prompt as these."""
@@ -24,21 +21,17 @@ _SHUT = (types.ModuleType, types.FrameType, types.CodeType, types.TracebackType,
 _LIBRARY = (
     "abc array collections datetime decimal enum fractions io _io ipaddress itertools numbers operator _operator "
     "pathlib queue _queue random _random re statistics uuid threading _thread typing weakref _weakref _weakrefset "
-    "zoneinfo hashlib _hashlib asyncio.locks asyncio.queues concurrent.futures csv _csv unittest.mock numpy pandas "
-    "tempfile urllib.parse sympy"
+    "zoneinfo hashlib _hashlib asyncio.locks asyncio.queues concurrent.futures csv _csv unittest.mock numpy "
+    "tempfile urllib.parse"
 )
 _MODULES = tuple(_LIBRARY.split(" "))
 """Modules, with those within, whose types are open: their methods steer nothing and look behind nothing."""
-_NOT = ("numpy.lib", "pandas.io", "pandas.core.computation", "pandas.plotting", "sympy.plotting", "sympy.parsing")
-"""Modules within these that are not: they read files and formats, or import what they are told."""
-_EVALUATE = ("eval", "query")
-"""Names that are not open there: they run text."""
-_BY_NAME = ("agg", "aggregate", "apply", "map", "pipe", "pivot_table", "transform")
-"""Methods of pandas that take names of methods. To others a text is a label, or text."""
+_NOT = ("numpy.lib",)
+"""Modules within these that are not: they read files."""
+KNOWN = frozenset((*sys.stdlib_module_names, "numpy", "_judge", *OF_TESTS))
+"""Packages whose objects the tests may hand over."""
 _OPENING = ("_io.FileIO", "numpy.memmap", "unittest.mock._patch")
 """Classes whose objects open files and connections, or change any object, as they are told."""
-_READING = ("sympy",)
-"""Modules whose types run text, and what gives some: they may be told numbers and objects of their own alone."""
 _PLAIN = "bool int float complex str bytes bytearray tuple list dict set frozenset object"
 _WHOLE = (
     *(f"builtins.{name}" for name in _PLAIN.split(" ")),
@@ -70,8 +63,7 @@ _LISTED: dict[str, frozenset[str]] = {
 
 _ITEMS = (types.MemberDescriptorType, type(namedtuple("_", "item").item))  # type: ignore[attr-defined]
 """Types of what gives an item of a tuple by a name: the tuple crosses with its items."""
-_NUMBERS = (bool, int, float, complex, Decimal, Fraction, type(None), type(Ellipsis))
-_HOLDERS = (tuple, list, dict, set, frozenset)
+_METHODS = (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType)
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 
 
@@ -98,12 +90,9 @@ def _is_open(kind: Any) -> bool:
 
 def _opens(kind: Any, name: str) -> bool:
     """Whether a type opens a name that stands in it."""
-    module, full = _name_of(kind)
     if issubclass(kind, BaseException):
         return name != "with_traceback"
-    if module not in OF_TESTS and name in _EVALUATE:
-        return False
-    return _is_open(kind) or name in _LISTED.get(full, ())
+    return _is_open(kind) or name in _LISTED.get(_name_of(kind)[1], ())
 
 
 def require_name(value: Any, name: str) -> None:
@@ -120,34 +109,17 @@ def require_name(value: Any, name: str) -> None:
         raise AttributeError(f"the code may not use {name} of a {_name_of(kind)[1]} of the tests")
 
 
-def require(value: Any, how: str, told: Any) -> None:
-    """Raises TypeError where the code may not do something with an object of the tests, whatever its name.
-
-    Args:
-        value: the object.
-        how: what is to be done.
-        told: the arguments.
-    """
+def require(value: Any, how: str) -> None:
+    """Raises TypeError where the code may not do something with an object of the tests, whatever its name."""
+    while how == "__call__" and type(value) is functools.partial:
+        value = value.func
     kind = type(value)
     is_class = issubclass(kind, type)
     may = not issubclass(value if is_class else kind, _SHUT)
     if may and how == "__call__":
-        value, told = _whole(value, told)
-        kind = type(value)
         may = _may_be_made(value) if is_class else _is_callable(kind)
-        if may and kind is types.MethodType and _within(_name_of(type(value.__self__))[0], ("pandas",)):
-            may = getattr(value, "__name__", "") not in _BY_NAME or _names_no_method(told)
-    if may and how not in ("get", "__format__") and _reads_text(value):
-        may = how not in ("set", "del") and _holds_numbers(told)
     if not may:
         raise TypeError(f"the code may not use a {_name_of(value if is_class else kind)[1]} of the tests so")
-
-
-def _whole(value: Any, told: Any) -> tuple[Any, Any]:
-    """What a call runs in the end, and all that it is told: a partial one holds some of it."""
-    while type(value) is functools.partial:
-        value, told = value.func, (value.args, value.keywords, told)
-    return value, told
 
 
 def _may_be_made(kind: Any) -> bool:
@@ -167,33 +139,24 @@ def _all_of(kind: Any) -> tuple[Any, ...]:
     return found
 
 
-def _reads_text(value: Any) -> bool:
-    """Whether an object, or a function of its class, may run what it is told."""
-    owner = value.__self__ if type(value) is types.MethodType else value
-    if type(owner) is types.FunctionType:
-        return _within(str(owner.__module__), _READING)
-    kinds = (*_all_of(type(owner)), *(_all_of(owner) if issubclass(type(owner), type) else ()))
-    return any(_within(_name_of(kind)[0], _READING) for kind in kinds)
+def foreign(value: Any) -> str:
+    """What an object is, or is bound to, that no test may hand over, by its full name; "" where it is none."""
+    kind = type(value)
+    if kind is functools.partial:
+        return next(filter(None, map(foreign, (value.func, *value.args, *value.keywords.values()))), "")
+    if kind in _METHODS:
+        return foreign(value.__self__)
+    if kind is types.FunctionType:
+        return f"{value.__module__}.{value.__qualname__}" if _is_foreign(value.__module__) else ""
+    kinds = _all_of(value if issubclass(kind, type) else kind)
+    names = (_name_of(one) for one in kinds if not issubclass(one, BaseException))
+    return next((full for module, full in names if _is_foreign(module)), "")
 
 
-def _holds_numbers(told: Any) -> bool:
-    """Whether some arguments are numbers, objects that run text, or hold such alone."""
-    kind = type(told)
-    if kind is slice:
-        return all(map(_holds_numbers, (told.start, told.stop, told.step)))
-    if kind in _HOLDERS:
-        return all(map(_holds_numbers, told)) and (kind is not dict or all(map(_holds_numbers, told.values())))
-    return kind in _NUMBERS or any(_within(_name_of(base)[0], _READING) for base in _all_of(kind))
-
-
-def _names_no_method(told: Any) -> bool:
-    """Whether nothing in some arguments is a text that names a method which runs text, or a private one."""
-    kind = type(told)
-    if issubclass(kind, str):
-        return told not in _EVALUATE and not told.startswith("_")
-    if isinstance(kind, RemoteType) or not hasattr(kind, "__iter__"):
-        return not hasattr(kind, "__iter__")  # what an object of the code gives may be another thing the next time
-    return all(map(_names_no_method, [*told, *(told.values() if kind is dict else ())]))
+def _is_foreign(module: Any) -> bool:
+    """Whether a module is one of a package that is neither known here nor of the tests."""
+    is_package = getattr(sys.modules.get(module), "__spec__", None) is not None
+    return is_package and module.partition(".")[0] not in KNOWN
 
 
 def name_in_library(value: Any) -> tuple[str, str] | None:

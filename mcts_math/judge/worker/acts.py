@@ -49,7 +49,7 @@ def _shape(function: Any, name: str) -> Any:
 
 def allowed(value: Any, how: str, args: Any, kwargs: Any) -> Any:
     """What the judged code may do with an object of the tests: use it, and not look behind it."""
-    access.require(value, how, (args, kwargs))
+    access.require(value, how)
     if how in ("get", "set", "del"):
         is_text = type(args[0]) is str  # another kind of text may lie about itself
         if is_text and how == "get" and args[0] in ("__code__", "__defaults__", "__kwdefaults__"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import derived
 from .remote import SHOWN, SPECIALS, Remote, RemoteType, ask
-from .values import CONTENT, FROZEN, LIKE, MUTABLE
+from .values import CONTENT, FROZEN, LIKE, MUTABLE, ONE_PROCESS, CannotCross
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -41,6 +41,12 @@ def _read(name: str) -> property:
     return property(lambda self: ask(self, "get", name))
 
 
+def _refuse_derived(cls: Any) -> None:
+    """Refuses a class that the tests derive from one of the code: the code's methods would not see its own."""
+    if "__peer__" not in vars(cls) and cls.__peer__.careful:
+        raise cls.__peer__.refused(CannotCross(f"it derives {cls.__name__} from a class of the code: {ONE_PROCESS}"))
+
+
 def local_class(peer: Peer, number: int | None, facts: Any, own: type[Any] | None = None) -> Any:
     """The class that stands for one of the other side.
 
@@ -64,7 +70,7 @@ def local_class(peer: Peer, number: int | None, facts: Any, own: type[Any] | Non
         namespace["__hash__"] = None
     namespace |= {"__peer__": peer, "__doc__": doc, "__module__": "solution"}
     namespace |= {} if number is None else {"__class_number__": number}
-    namespace["__dict__"] = _read("__dict__")
+    namespace["__dict__"], namespace["__init_subclass__"] = _read("__dict__"), classmethod(_refuse_derived)
     if content is not None:
         namespace["__content__"] = plain = next(kind for kind in MUTABLE if issubclass(content, kind))
         namespace["__class__"] = property(lambda self: plain)

@@ -26,11 +26,12 @@ from .acts import allowed, describe
 from .candidate import new_module
 from .clock import end_after
 from .guard import Guard
-from .patches import STAND_INS, patched
+from .patches import STAND_INS, obstacles
 from .peer import BadArgument, Broken, Peer
 from .runner import Failed, Runner
 from .settled import catches_asserts
 from .source import Verdict
+from .values import ONE_PROCESS
 
 _NONCE_BYTES = 16
 _MAX_RESULT = 1000
@@ -74,8 +75,8 @@ class Examination:
         tests = suite.read(self._problem["test"], has_arrays or self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
         self.code = chosen.code
-        if isinstance(self._place, Peer) and (name := next(patched(tests.module), "")):
-            raise Verdict("bad_problem", f"`test` patches {name}: state `isolation` as one_process")
+        if isinstance(self._place, Peer) and (obstacle := next(obstacles(tests.module), "")):
+            raise Verdict("bad_problem", f"`test` {obstacle}: {ONE_PROCESS}")
         if self._problem["or_method"]:
             self._entries = _found(self._entries, source.names_of(chosen.code).bound)
         self._prepare(tests.source, has_arrays)

@@ -1,14 +1,10 @@
-"""Texts that the tests use as formats: one of the code's asks of values what the code may ask of them."""
+"""Texts that the tests use as formats: one of the code's may ask no value for an attribute."""
 
 from __future__ import annotations
 
 import string
-from _string import formatter_field_name_split  # type: ignore[import-not-found]
 from collections.abc import Callable, Iterator
 from typing import Any
-
-from .acts import allowed
-from .remote import RemoteType
 
 FORMATS = ("format", "format_map")
 """Methods whose text may ask for any attribute."""
@@ -23,7 +19,7 @@ def _fields(text: str) -> Iterator[str]:
 
 
 class Formats:
-    """Texts that are used as formats. What one asks of the values that it is given, the code may ask of them.
+    """Texts that are used as formats.
 
     Args:
         is_own: whether something stands within a text of the tests.
@@ -34,38 +30,27 @@ class Formats:
         self._is_own, self._has_come, plain = is_own, has_come, string.Formatter.get_field
 
         def get_field(formatter: Any, field: str, args: Any, kwargs: Any) -> Any:
-            return (plain if self._may(field) else _allowed_field)(formatter, field, args, kwargs)
+            self._require(field)
+            return plain(formatter, field, args, kwargs)
 
         string.Formatter.get_field = get_field  # type: ignore[method-assign, assignment]
 
-    def _may(self, text: str) -> bool:
-        """Whether a format, or a field of one, asks for no attributes, or is of the tests."""
-        return "." not in text or not self._has_come() or self._is_own(text)
+    def _require(self, text: str) -> None:
+        """Raises TypeError where a format, or a field of one, asks for attributes, and may be of the code."""
+        if "." in text and self._has_come() and not self._is_own(text):
+            raise TypeError(f"a format that asks for {text[:40]!r} is not used as the tests' own")
 
     def method(self, value: Any, name: str) -> Any:
-        """`value.format` or `value.format_map`; of a text of the code, what the library has for it in Python."""
+        """`value.format` or `value.format_map`."""
         if value is str:
             return lambda text, *args, **kwargs: self.method(text, name)(*args, **kwargs)
         found = getattr(value, name)
-        if not isinstance(value, str) or getattr(type(value), name) is not getattr(str, name) or self._may(value):
+        if not isinstance(value, str) or getattr(type(value), name) is not getattr(str, name):
             return found
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if all(map(self._may, _fields(value))):
-                return found(*args, **kwargs)
-            return string.Formatter().vformat(value, *((args, kwargs) if name == "format" else ((), *args)))
+            for field in _fields(value):
+                self._require(field)
+            return found(*args, **kwargs)
 
         return call
-
-
-def _allowed_field(formatter: string.Formatter, field: str, args: Any, kwargs: Any) -> Any:
-    first, rest = formatter_field_name_split(field)
-    value = formatter.get_value(first, args, kwargs)
-    for is_attribute, key in rest:
-        if not is_attribute:
-            value = value[key]
-        elif isinstance(type(value), RemoteType):
-            value = getattr(value, key)
-        else:
-            value = allowed(value, "get", (key,), {})
-    return value, first

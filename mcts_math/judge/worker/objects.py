@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import access, classes, remote, values
 from .acts import RemoteError
 from .settled import CATCHERS, OutOfTime, steers
-from .values import BadValue
+from .values import BadValue, CannotCross
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -69,6 +69,8 @@ class Objects:
         if name is not None:
             self._named[name] = value
             return "named", name
+        if self._names and (foreign := access.foreign(value)):
+            raise CannotCross(f"it hands over an object of {foreign}: {values.ONE_PROCESS}")
         if isinstance(value, type):
             return self._describe(value)
         if isinstance(value, OutOfTime):

@@ -144,7 +144,7 @@ class Peer:
             try:
                 self.send(("ask", number, how, args, kwargs, self._clock.left_s(), self._copies.changed()))
             except CannotCross as error:
-                raise self._refused(error) from None
+                raise self.refused(error) from None
             while True:
                 message = self.receive()
                 if type(message) is not tuple or message[:1] != ("ask",):
@@ -169,9 +169,9 @@ class Peer:
         for number, news in changes:
             self._copies.update(number, [] if self.careful else parts(self._objects.shown[number]), news)
 
-    def _refused(self, error: CannotCross) -> BaseException:
+    def refused(self, error: CannotCross) -> BaseException:
         """What is raised where the tests hand over what can't cross: the fault of the side that made it so large."""
-        if self.given > 1 or self._stored or self._received >= error.num_extra:
+        if error.is_large and (self.given > 1 or self._stored or self._received >= error.num_extra):
             return self.fail(f"handed over what can't be handed back: {error}")
         self._rejected = str(error)
         return BadArgument(self._rejected)
@@ -206,6 +206,8 @@ class Peer:
                 given = []
             self.answer(*answer, given, held)
         except (CannotCross, MemoryError, RecursionError) as error:
+            if self.careful and not getattr(error, "is_large", True):
+                self._rejected = str(error)
             self.answer("raised", ValueError(str(error)))
 
     def answer_names(self, found: dict[str, Any]) -> None:

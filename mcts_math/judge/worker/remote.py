@@ -58,7 +58,7 @@ def number_of(value: Any) -> int:
     if not isinstance(value, RemoteType):
         return cast(int, object.__getattribute__(value, "__number__"))
     if "__class_number__" not in value.__dict__:
-        raise CannotCross(f"the tests derive {value.__name__} from a class of the code")
+        raise CannotCross(f"{value.__name__} is no class of the other side")
     return cast(int, value.__dict__["__class_number__"])
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 import textwrap
 import typing
 from typing import Any
 
 _MAX_CUTS = 50
+_PRINTS = re.compile(r"print|write|stdout")
 _NOT_PYTHON = (SyntaxError, ValueError, MemoryError, RecursionError)
 _TYPING = {name for name in typing.__all__ if name[0].isupper()} - {"Counter", "OrderedDict", "ChainMap", "Text"}
 
@@ -101,7 +103,8 @@ class Chosen(typing.NamedTuple):
 
 
 def choose(problem: dict[str, Any]) -> Chosen:
-    """The first way to take the completion that is code and defines what is asked for; else the first that is code.
+    """The first way to take the completion that is code and defines what is asked for, or runs; else the first that is
+    code.
 
     Raises:
         Verdict: none is.
@@ -116,7 +119,7 @@ def choose(problem: dict[str, Any]) -> Chosen:
             continue
         if found is None:
             continue
-        if reading["body"] or problem["whole"] or roots <= found[1]:
+        if reading["body"] or (_acts(found[0].code) if problem["whole"] else roots <= found[1]):
             return found[0]
         other = other or found[0]
     if other is not None:
@@ -124,6 +127,14 @@ def choose(problem: dict[str, Any]) -> Chosen:
     if fault and any(reading["sure"] for reading in problem["readings"]):
         raise Verdict("failed", f"failed: {fault}")
     raise Verdict("no_code", "no code was found in the completion")
+
+
+def _acts(code: str) -> bool:
+    """Whether a program does more than define what another block calls, or read what another block prints."""
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    run = (node for node in ast.parse(code).body if not isinstance(node, definitions))
+    calls = any(isinstance(part, ast.Call) for node in run for part in ast.walk(node))
+    return calls and _PRINTS.search(code) is not None
 
 
 def _body(problem: dict[str, Any], roots: set[str], reading: dict[str, Any]) -> tuple[Chosen, set[str]] | None:

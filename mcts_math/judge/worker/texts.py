@@ -3,7 +3,7 @@
 `eval(f(x)) == 24`, `sympy.sympify(f(x))` and `pickle.loads(f(x))` are checks that a text of the code could end as it
 likes. So from the first call of the code on, a text runs where it stands in the tests as it is, or where it does what
 data can do: calculate, call harmless functions and the code's own, define functions of that kind. A text that pandas
-reads (`df.query(f(x))`) has columns and their public names; one that is a format, what the code may ask of its values.
+reads (`df.query(f(x))`) needs one process; one that is a format asks for no attributes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dis
-import hashlib
 import math
-import pickle
 import re
 import sys
 import timeit
@@ -23,6 +21,7 @@ from typing import Any, Final
 
 from . import values
 from .formats import FORMATS, Formats
+from .source import Verdict
 
 _CALCULATE = (
     "abs all any ascii bin bool bytes chr complex dict divmod enumerate filter float format frozenset hash hex int "
@@ -47,8 +46,7 @@ _OF_READERS: Final = frozenset(("functools", "sympy.functions", "sympy.matrices"
 _READERS: Final = ("/sympy/parsing/sympy_parser.py", "/sympy/utilities/lambdify.py")
 """Files of libraries that run text which they are told; what they import for it is their own."""
 _FRAMES: Final = "/pandas/core/computation/expr.py"
-_LOCAL: Final = "__pd_eval_local_"
-"""Where pandas reads a text, and what it has made of `@` in it."""
+"""Where pandas reads a text."""
 _ANNOTATIONS: Final = ("/typing.py", "/inspect.py")
 _TYPED_IN: Final = ("/timeit.py",)
 _BINDS = (ast.arg, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler)
@@ -85,26 +83,6 @@ class _Text:
     def has(self, part: str) -> bool:
         """Whether something stands within a text of the tests."""
         return any(part in text for text in self._own)
-
-    def require_columns(self, text: str, source: str, all_names: bool) -> None:
-        """Raises TypeError where a text that pandas reads asks for more than columns and their public names.
-
-        Args:
-            text: as it was given.
-            source: as pandas has it.
-            all_names: a bare name is no column but one of the tests.
-        """
-        nodes = () if self.is_own(text) else ast.walk(ast.parse(source))
-        for node in [node for node in nodes if isinstance(node, (ast.Name, ast.Attribute))]:
-            name = node.attr if isinstance(node, ast.Attribute) else node.id
-            if name.startswith(_LOCAL):
-                may = self.has(f"@{name.removeprefix(_LOCAL)}")
-            elif isinstance(node, ast.Attribute):
-                may = not name.startswith("_") and name not in FORMATS
-            else:
-                may = not all_names or name in self._words or name not in self._used
-            if not may:
-                raise TypeError(f"text with {name.removeprefix(_LOCAL)!r} in it is not run as the tests' own")
 
     def require(self, code: types.CodeType, file: str) -> None:
         """Raises TypeError where code that is run by a line of `file` does more than data can do."""
@@ -173,29 +151,6 @@ def _is_value(module: str, name: str) -> bool:
     return is_known or is_array or (module, name) == ("_codecs", "encode")
 
 
-class _Pickles:
-    """What the tests have packed by `pickle.dumps`: they may unpack it again, whatever it names."""
-
-    def __init__(self) -> None:
-        self.reads_own = False
-        self._made: set[bytes] = set()
-        self._dumps, self._loads = pickle.dumps, pickle.loads
-        pickle.dumps, pickle.loads = self.dumps, self.loads
-
-    def dumps(self, *args: Any, **kwargs: Any) -> bytes:
-        data = self._dumps(*args, **kwargs)
-        self._made.add(hashlib.sha256(data).digest())
-        return data
-
-    def loads(self, data: Any, /, **kwargs: Any) -> Any:
-        before = self.reads_own
-        self.reads_own = hashlib.sha256(data).digest() in self._made
-        try:
-            return self._loads(data, **kwargs)
-        finally:
-            self.reads_own = before
-
-
 def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool]) -> Callable[[Any, str], Any]:
     """Keeps this process from running what the code gave, for good. Returns what the tests get formats' methods by.
 
@@ -212,22 +167,22 @@ def watch(tests: ast.Module, roots: Iterable[str], has_come: Callable[[], bool])
     bound |= {
         getattr(node, "arg" if isinstance(node, ast.arg) else "name", "") for node in nodes if isinstance(node, _BINDS)
     }
-    text, pickles = _Text(own, used, bound, roots), _Pickles()
+    text = _Text(own, used, bound, roots)
 
     def notice(event: str, args: tuple[Any, ...]) -> None:
         if event == "compile":
             text.compiled(args[0])
             reader = sys._getframe(1).f_back
-            if reader is not None and reader.f_code.co_filename.endswith(_FRAMES) and has_come():
-                given, visitor = reader.f_locals["node"], reader.f_locals["self"]
-                text.require_columns(given, args[0], not visitor.env.has_resolvers)
+            node = reader.f_locals["node"] if reader and reader.f_code.co_filename.endswith(_FRAMES) else ""
+            if has_come() and not text.is_own(node):
+                raise Verdict("bad_problem", f"`test` has pandas run a made-up text: {values.ONE_PROCESS}")
         elif event in ("exec", "marshal.loads", "pickle.find_class") and has_come():
             file = sys._getframe(1).f_code.co_filename
             if event == "exec":
                 text.require(args[0], file)
             elif event == "marshal.loads" and not file.startswith("<frozen "):
                 raise TypeError("code that was packed is not run as the tests' own")
-            elif event == "pickle.find_class" and not (pickles.reads_own or _is_value(*args)):
+            elif event == "pickle.find_class" and not _is_value(*args):
                 raise TypeError(f"a pickle that names {args[0]}.{args[1]} is not read by the tests")
 
     sys.addaudithook(notice)

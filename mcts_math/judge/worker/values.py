@@ -31,6 +31,7 @@ from zoneinfo import ZoneInfo
 
 _DEEPEST = 10_000  # levels of nesting; what C needs for a level fits a stack of 8 MiB that often
 _MANY_BYTES = 16 << 20
+ONE_PROCESS = "state `isolation` as one_process"  # how a refusal ends
 PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, list, dict, set, bytearray, type(None))
 FROZEN = (int, float, complex, str, bytes, tuple, frozenset)
 MUTABLE = (list, dict, set, bytearray, deque)
@@ -110,11 +111,12 @@ class CannotCross(Exception):  # noqa: N818 - the sender's own value
 
     Attributes:
         num_extra: about how many bytes less would have had one.
+        is_large: less of it would have had one.
     """
 
     def __init__(self, reason: str, num_extra: float = float("inf")) -> None:
         super().__init__(reason)
-        self.num_extra = num_extra
+        self.num_extra, self.is_large = num_extra, num_extra < float("inf")
 
 
 def make(kind: str, content: Any) -> Any:
