@@ -92,9 +92,8 @@ def test_no_state_between_calls() -> None:
 
 
 def test_import_is_light() -> None:
-    code = (
-        "import sys, mcts_math.answer; print([m for m in ('sympy', 'mpmath', 'torch', 'asyncio') if m in sys.modules])"
-    )
+    heavy = {"sympy", "mpmath", "torch", "asyncio", "mcts_math.answer.reply.claims"}
+    code = f"import sys, mcts_math.answer.service.worker; print(sorted({heavy!r} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
