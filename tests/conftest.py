@@ -16,11 +16,12 @@ ROOT = Path(__file__).parent.parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Files that take half a minute or more. Begun first, so that in the end no process waits for another's.
-LONG = ("engine/test_conformance.py", "judge/test_kinds.py", "train/test_trainer.py", "test_programs.py",
-        "view/test_browser.py", "judge/test_service.py", "interpreter/test_machine.py", "interpreter/test_hostile.py",
-        "interpreter/test_interpreter.py", "engine/test_llamacpp.py", "engine/test_replicas.py", "engine/test_vllm.py",
-        "train/test_tuning.py", "engine/test_openai.py", "judge/test_attacks.py", "judge/test_judge.py",
-        "answer/test_pool.py", "interpreter/test_attacks.py", "answer/test_suite.py")  # fmt: skip
+LONG = ("engine/test_conformance.py", "judge/test_kinds.py", "train/test_trainer.py", "train/test_rounds.py",
+        "test_programs.py", "view/test_browser.py", "judge/test_service.py", "interpreter/test_machine.py",
+        "interpreter/test_hostile.py", "interpreter/test_interpreter.py", "engine/test_llamacpp.py",
+        "engine/test_replicas.py", "engine/test_vllm.py", "train/test_tuning.py", "engine/test_openai.py",
+        "judge/test_attacks.py", "judge/test_judge.py", "judge/test_code.py", "answer/test_pool.py",
+        "interpreter/test_attacks.py", "answer/test_suite.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

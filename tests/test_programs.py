@@ -8,13 +8,18 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from stand_ins import started
+
+sys.path.insert(0, str(Path(__file__).parent / "engine"))
+
+from fake_server import GOOD, FakeServer
+from stand_ins import final, started
 
 from mcts_math.files import read_records
 from mcts_math.run.record import nodes_of
@@ -224,11 +229,31 @@ def test_help_of_a_program_of_its_own_process(repo: Path) -> None:
     assert "need_value_func = False" in found.stdout
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
-def test_interrupt_saves_and_says_how_to_go_on(repo: Path, tmp_path: Path, told: signal.Signals) -> None:
-    out = tmp_path / "out.jsonl"
-    words = ["solver_demo.py", "--custom_cfg", "configs/mini/mcts.yaml", "--qaf", "data/mini/test.jsonl"]
-    words += ["--output", str(out), "batch_size=2", "iterations=4"]
+@pytest.fixture
+def busy_server() -> Iterator[FakeServer]:
+    """Answers each question at once, but slowly."""
+    choice = GOOD | {"text": final("1")}
+    with FakeServer() as made:
+        made.answer = lambda path, body: (time.sleep(0.05), (200, {"choices": [choice]}))[1]  # type: ignore[func-returns-value]
+        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("told", "solver"),
+    [(signal.SIGINT, "mcts.yaml iterations=4"), (signal.SIGTERM, "greedy.yaml engine=openai model_dir=m")],
+    ids=["ctrl-c", "scheduler"],
+)
+def test_interrupt_saves_and_says_how_to_go_on(
+    repo: Path, tmp_path: Path, busy_server: FakeServer, told: signal.Signals, solver: str
+) -> None:
+    out, (config, *keys) = tmp_path / "out.jsonl", solver.split()
+    words = ["solver_demo.py", "--custom_cfg", f"configs/mini/{config}", "--qaf", "data/mini/test.jsonl"]
+    words += ["--output", str(out), "batch_size=2", *keys]
+    words += [f"engine_args={{base_url: {busy_server.url}}}"] if "engine=openai" in keys else []
     with started([sys.executable, *words], repo) as process:
         deadline = time.monotonic() + 240
         while time.monotonic() < deadline and (not out.exists() or out.stat().st_size == 0):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcts_math.answer import extract_answer
+from mcts_math import answer as checker
 from mcts_math.formats.base import FormatOptions
 from mcts_math.formats.turns import ChatFormat, read_turn
 from mcts_math.messages import Sample
@@ -16,5 +16,5 @@ def make_chat(options: FormatOptions) -> ChatFormat:
 def read_whole(sample: Sample) -> Draft:
     """A sample that is a whole reply. One of thoughts alone is none."""
     message = read_turn(sample)
-    answer = extract_answer(message.content, cut=sample.finish == "length")
+    answer = checker.extract_answer(message.content, cut=sample.finish == "length")
     return Draft(message.content, answer=answer, whole=bool(message.content), message=message)

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from mcts_math.answer import extract_answer
+from mcts_math import answer as checker
 from mcts_math.errors import ConfigError
 from mcts_math.formats.base import FormatOptions, Resumption
 from mcts_math.formats.replies import open_thought, read_reply
@@ -46,12 +46,12 @@ def _read(sample: Sample, *, search_thoughts: bool) -> Draft:
     message = read_turn(sample)
     if open_thought(sample.text, sample.opening) is not None:
         return Draft(message.thought, goes_on=search_thoughts and was_stopped(sample), message=message)
-    answer = extract_answer(message.content) if "\\boxed" in message.content else None
+    answer = checker.extract_answer(message.content) if "\\boxed" in message.content else None
     if answer is None:
         if was_stopped(sample):
             return Draft(message.content, goes_on=True, message=message)
         reply = read_reply(sample.opening + sample.text).content  # at its end the answer may stand in any step
-        answer = extract_answer(reply, cut=sample.finish == "length")
+        answer = checker.extract_answer(reply, cut=sample.finish == "length")
     return Draft(message.content, answer=answer, whole=True, message=message)
 
 

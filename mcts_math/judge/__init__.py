@@ -15,18 +15,9 @@ from mcts_math.judge.judge import Judge, JudgeLimits, judge_all
 from mcts_math.judge.problem import NO_CODE, Case, CodeJudge, Judgement, Problem, TestResult
 
 __all__ = [
-    "NO_CODE",
-    "Case",
-    "CodeJudge",
-    "Judge",
-    "JudgeClient",
-    "JudgeLimits",
-    "Judgement",
-    "Problem",
-    "TestResult",
-    "extract_code",
-    "judge_all",
-]
+    "NO_CODE", "Case", "CodeJudge", "Judge", "JudgeClient", "JudgeLimits", "Judgement", "Problem", "TestResult",
+    "extract_code", "judge_all",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-import reasoning_gym  # type: ignore[import-untyped]
-
 TEST_SEED = 900_000
 TRAIN_SEED = 100_000
 
@@ -292,6 +290,8 @@ def _entries(family: str, seed: int, count: int, round_number: int) -> Iterator[
     settings = dict(FAMILIES[family].settings)
     if family == "calendar_arithmetic":
         settings["year"] = 1990 + round_number % 40  # a year has few dates
+    import reasoning_gym  # type: ignore[import-untyped]  # late: it takes seconds
+
     dataset = reasoning_gym.create_dataset(family, seed=seed, size=count, **settings)
     for index in range(count):
         yield dataset[index]

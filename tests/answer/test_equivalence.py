@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcts_math.answer import Policy, Status, check, is_equiv, math_is_equiv
+from mcts_math.answer.__main__ import main
 
 
 def test_a_list_of_accepted_answers() -> None:
@@ -91,9 +92,8 @@ def test_no_state_between_calls() -> None:
 
 
 def test_import_is_light() -> None:
-    code = (
-        "import sys, mcts_math.answer; print([m for m in ('sympy', 'mpmath', 'torch', 'asyncio') if m in sys.modules])"
-    )
+    heavy = {"sympy", "mpmath", "torch", "asyncio", "mcts_math.answer.reply.claims"}
+    code = f"import sys, mcts_math.answer.service.worker; print(sorted({heavy!r} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
@@ -121,10 +121,15 @@ def test_missing_dependency_is_an_error_at_import() -> None:
         (["--extract", "6", "perhaps 6"], 2, "no final answer"),
         (["--json", "x+1", "1+x"], 0, '"status": "equal"'),
         (["--", "-5", "-5.0"], 0, "equal"),
-        (["5"], 2, ""),
     ],
 )
-def test_command(arguments: list[str], code: int, shown: str) -> None:
+def test_command(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, shown: str) -> None:
+    assert main(arguments) == code
+    assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "code", "shown"), [(["5", "5.0"], 0, "equal"), (["5"], 2, "")])
+def test_command_in_a_process_of_its_own(arguments: list[str], code: int, shown: str) -> None:
     command = [sys.executable, "-m", "mcts_math.answer", *arguments]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == code, found.stderr

@@ -96,7 +96,7 @@ def test_few_long_rows_do_not_keep_the_room_of_many_short_ones(checkpoint: Calla
     block, most = KVBlock(model.layout, model.device, 0, 0), 64 * 800
     block.reserve(64, 20, 1, 64, most)
     assert block.mask.shape[0] == 64
-    for width in range(50, 6000, 23):  # what the batch lets in: rows times width within the limit
+    for width in range(50, 6000, 69):  # what the batch lets in: rows times width within the limit
         block.num_rows = max(1, min(64, most // (width + 1)))
         block.end = min(block.end, block.mask.shape[1])
         block.start = max(0, block.end - width)

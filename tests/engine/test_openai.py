@@ -305,11 +305,12 @@ def with_context(server: FakeServer, context: int, refusal: str, *, usage: bool 
     server.answer = answer
 
 
-@pytest.mark.parametrize("usage", [True, False])
-@pytest.mark.parametrize("refusal", REFUSALS)
-@pytest.mark.parametrize("chat", [False, True])
+@pytest.mark.parametrize(
+    ("refusal", "usage", "chat"),
+    [(refusal, usage, usage == bool(i % 2)) for i, refusal in enumerate(REFUSALS) for usage in (True, False)],
+)
 def test_a_short_context_shortens_samples_and_refuses_no_prompt_that_fits(
-    server: FakeServer, refusal: str, chat: bool, usage: bool
+    server: FakeServer, refusal: str, usage: bool, chat: bool
 ) -> None:
     context = 60
     with_context(server, context, refusal, usage=usage)

@@ -311,7 +311,7 @@ def test_a_baseline_learns_the_gold_solutions_and_is_served(
     base = make_base(tmp_path / "base", family)
     odd = '{"do_sample": false, "temperature": 0.6}'  # transformers reads it, and would not write it
     (base / "generation_config.json").write_text(odd)
-    chosen = {"kind": kind, "model_dir": str(base), "schedule": "cosine", "epochs": 8, "dtype": "float32"}
+    chosen = {"kind": kind, "model_dir": str(base), "schedule": "cosine", "epochs": 4, "dtype": "float32"}
     folder = tune(settings(**(chosen | BASELINES[kind])), report=quiet)
     BASELINES["layernorm"].pop("options", None)
     epochs = recipe(folder)["epochs"]

@@ -77,10 +77,12 @@ _LIMITED: Final = re.compile(
     rf"(?: (?:more|less|fewer|greater|smaller|larger) than)? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
-    rf"(?<![\d^]){VALUE} (?:is|are|was|has|have|divides?|holds?|must|would|can(?:not|'t)?|does(?:n't)?|lies?"
-    rf"|\w+verges)\b(?! the (?:only|number|value|smallest|largest|least|greatest|one|answer))"
-    rf"|{VALUE}(?: \w+){{1,4}} is [A-Z]|{VALUE} (?:methods|approaches|unknowns|variables|equations|conditions)\b"
-    rf"|\A(?:[Aa]s of|[Ii]n|[Aa]fter|[Ff]or|[Oo]ver|[Dd]uring|[Tt]he|[Tt]hese|[Tt]hose) {VALUE}(?: \S+){{3}}"
+    rf"(?=(?<![\d^])()|){VALUE}(?:(?(1) (?:is|are|was|has|have|divides?|holds?|must|would|can(?:not|'t)?|does(?:n't)?"
+    rf"|lies?|\w+verges)\b(?! the (?:only|number|value|smallest|largest|least|greatest|one|answer))|(?!))"
+    rf"|(?: \w+){{1,4}} is [A-Z]| (?:methods|approaches|unknowns|variables|equations|conditions)\b)"
+)
+_OPENING: Final = re.compile(
+    rf"(?:[Aa]s of|[Ii]n|[Aa]fter|[Ff]or|[Oo]ver|[Dd]uring|[Tt]he|[Tt]hese|[Tt]hose) {VALUE}(?: \S+){{3}}"
 )
 _ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
 _ENDS: Final = re.compile(
@@ -247,7 +249,8 @@ def _lone_value(claim: str, sentence: str) -> str | None:
         claim = main[0]
     if ONE.search(rest := _DURING.sub("", claim)) is not None:
         claim = rest
-    found = list(ONE.finditer(claim)) if _SUBJECT.search(claim) is None else []
+    is_beside = _OPENING.match(claim) is not None or _SUBJECT.search(claim) is not None
+    found = [] if is_beside else list(ONE.finditer(claim))
     if len(found) != 1 or re.search(r"[\d½-⅞]", _INDEX.sub("", found[0][0])) is None:
         return None
     first, last = found[0].span()
