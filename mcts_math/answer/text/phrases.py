@@ -120,10 +120,10 @@ _WRITTEN: Final[tuple[tuple[str, Meaning], ...]] = (
      lambda m: m[1].translate({84: "true", 70: "false"})),
     (r"(.{0,60}[^,]) only|(.{1,60}=.{1,60}) is the only (?:solution|answer|possibility|one)"
      r"|(?:only|exactly|just) (?:(?:for|when|if|at) )?(.{1,60}=.*)", lambda m: m[1] or m[2] or m[3]),
-    (r"(?:(?:[a-z] is )?either) (.{1,80} or .{1,80})", r"\1"),
+    (r"(?:(?:[a-z] is )?either|both) (.{1,80} (?:or|and) .{1,80})", r"\1"),
     (r"(?:(?:all |any )?(?:the )?(?:(?:integer )?multiples of|[a-z] divisible by|(?:integers|numbers) divisible by)"
      r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?", r"\1k, k\\in\\mathbb{Z}"),
-    (r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)", r"\1"),
+    (r"(?:approx(?:imately|\.)|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)", r"\1"),
     (r"(?:only|just|all|the|an?|another|an additional) (\\?\$?\d[\d.,/%\\]*(?: [a-z].*)?)", r"\1"),
     (r"(?:both |only |(?:options?|choices?|answers?|statements?) )*(O(?:(?:, | and | or |, and |, or )O){0,5})"
      r"(?: (?:is|are) (?:true|correct|right))?", r"\1"),

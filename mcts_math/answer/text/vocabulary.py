@@ -132,7 +132,7 @@ counterclockwise, anticlockwise, counter clockwise, anti clockwise
 undefined, does not exist, dne, d.n.e, limit dne, not defined, doesn't exist, limit does not exist,
  indeterminate, 不存在, 无定义,
  존재하지 않는다, 存在しない, не существует, existiert nicht, n'existe pas, no existe, não existe
-all real numbers, all reals, the real numbers, real numbers, any real number, all real number
+all real numbers, all reals, the real numbers, real numbers, any real number, every real number, all real number
 integers, all integers, the integers, the set of integers, set of integers, set of all integers
 natural numbers, naturals, all natural numbers, positive integers, all positive integers, every positive integer,
  all positive integers n, every positive integer n
