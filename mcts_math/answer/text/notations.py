@@ -14,6 +14,7 @@ from mcts_math.answer.text.vocabulary import GREEK, meanings
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
 
+_JOINTS: Final = re.compile(r"((?:[,;]|\\text\{ ?(?:and|or) ?\}|\b(?:and|or)\b) *)(?![^()=]{0,40}\))")  # of equations
 _D: Final = r"(?:\\(?:mathrm|text)\{)?d\}?"
 _POWER: Final = r" ?(?:\^\{?(\d)\}?)?"
 _NOT: Final = re.compile(
@@ -86,10 +87,14 @@ def _positive(match: re.Match[str]) -> str:
 
 
 def _labelled(text: str) -> str:
-    """`text` with what it calls a function or a derivative, before its first equals sign, in one form."""
-    label, equals, value = text.partition("=")
-    form = in_other_words(label.rstrip(), _LABELS) if equals else None
-    return text if form is None else f"{form} ={value}"
+    """`text` with what its equations call functions and derivatives in one form; a function that is alone is f."""
+    equations = _JOINTS.split(text) if "=" in text else [text]
+    table = _LABELS + _ALONE * (sum("=" in equation for equation in equations) == 1)
+    for place, equation in enumerate(equations):
+        label, equals, value = equation.partition("=")
+        form = in_other_words(label.rstrip(), table) if equals else None
+        equations[place] = equation if form is None else f"{form} ={value}"
+    return "".join(equations)
 
 
 _LABELS: Final = turns(
@@ -100,15 +105,19 @@ _LABELS: Final = turns(
          r" ?(?:\\(?:mathbf|vec|boldsymbol)\{)?[A-Za-z]\}?(?: ?\([\w, ]{1,12}\))?",
          lambda m: _FIELDS[m[1] or m[2] or "grad"]),
         (r"([abcstuAST])\(([nkm])\)", r"\1_\2"),
-        (rf"[a-eg-wA-Z]\(([a-z]|{_GREEK})\)|{_GREEK}\(([a-jlo-z]|{_GREEK})\)", r"f(\1\2)"),
-        (rf"(?:[a-eg-w]|{_GREEK})\(([a-z], ?[a-z])\)", r"f(\1)"),
-        (r"\\(?:mathbf|vec)\{[a-eg-wA-Z]\} ?\(([a-z])\)", r"f(\1)"),
         (r"P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\)", r"P(\1, \2)"),
         (r"\\(?:operatorname|text|mathrm)\{(rank|nullity|trace|tr|deg|dim)\} ?[A-Z]|\\(dim|deg) ?[A-Zf]",
          r"\\text{\1\2}"),
         (r"\\(max|min|gcd|lcm|det|arg|lim|dim|ker|Pr)(?:_\{[^{}]{1,20}\})?(?: ?f\(x\))?", r"\\text{\1}"),
     )
 )  # fmt: skip
+_ALONE: Final = turns(
+    (
+        (rf"[a-eg-wA-Z]\(([a-z]|{_GREEK})\)|{_GREEK}\(([a-jlo-z]|{_GREEK})\)", r"f(\1\2)"),
+        (rf"(?:[a-eg-w]|{_GREEK})\(([a-z], ?[a-z])\)", r"f(\1)"),
+        (r"\\(?:mathbf|vec)\{[a-eg-wA-Z]\} ?\(([a-z])\)", r"f(\1)"),
+    )
+)
 _OWN: Final = habits(
     (
         (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),

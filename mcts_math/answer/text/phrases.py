@@ -62,6 +62,7 @@ _ITEM: Final = re.compile(
     r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=-?\d)|(?<=quotient) |(?<=remainder) )\s*(?P<value>[^=:]*\S)"
 )
 _SHORT: Final = re.compile(r"[A-Za-z]{2,5}")  # sd, beside a word such as mean
+_FUNCTION: Final = re.compile(r"[A-Za-z]'*\([a-z](?:, ?[a-z])?\)")
 _ITEM_ENDS: Final = re.compile(r"\s*[,;]\s*(?:and\s+)?(?=[^\W\d_])|\s+and\s+(?=[^\W\d_])")
 
 # Turns of phrase in the notation that the grammar reads. N: a number; T: a term without spaces; V: a value to the end;
@@ -168,7 +169,7 @@ def labelled(words: str) -> list[Sentence] | None:
     found = [Sentence(item.group("subject"), item.group("value")) for item in items if item is not None]
     names = [not said.subject.isascii() or any(map(_is_name, said.subject.split())) for said in found]
     named = any(names) and all(names[i] or _SHORT.fullmatch(said.subject) for i, said in enumerate(found))
-    named = named and not any(_denies(said.subject) for said in found)
+    named = named and not any(_denies(said.subject) or _FUNCTION.fullmatch(said.subject) for said in found)
     return found if named and 1 < len(found) == len(items) else None
 
 
