@@ -28,11 +28,13 @@ _SENTENCE: Final = re.compile(
     re.DOTALL,
 )
 _LABEL: Final = re.compile(
-    r"(?P<subject>(?:[xyz]-)?[A-Za-z][A-Za-z ]{2,60}?)(?P<sign>\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
+    r"(?P<subject>(?:[xyz]-)?[A-Za-z][A-Za-z ]{2,60}?|[\u4e00-\u9fff]{2,9}(?=[为是:=]))"
+    r"(?P<sign>\s*[:=为是]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)",
+    re.DOTALL,
 )
 _CLAUSE: Final = re.compile(r"\b(?:that|which|who|whose|whom|where|when|with|of|for|if)\b|\(", re.IGNORECASE)
 _DENIAL: Final = re.compile(
-    r"^(?:no(?!\.)|not|none|nobody|nothing|neither|never|impossible|false)\b|\bcannot\b|n't\b"
+    r"[不非未没]|^(?:no(?!\.)|not|none|nobody|nothing|neither|never|impossible|false)\b|\bcannot\b|n't\b"
     r"|^(?:all|any|every)\w* except\b|\b(?:not|never)$"
     r"|\b(?:do|does|did|is|are|was|were|can|could|will|would|must|may|might|should|has|have|had) (?:not|never)\b",
     re.IGNORECASE,
@@ -59,7 +61,8 @@ _MOMENT: Final = re.compile(  # E[X] = 5
 _LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}[.!]?")
 _ITEM: Final = re.compile(
     r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*"
-    r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=-?\d)|(?<=quotient) |(?<=remainder) )\s*(?P<value>[^=:]*\S)"
+    r"(?:[:=为是]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=-?\d)|(?<=quotient) |(?<=remainder) )\s*"
+    r"(?P<value>[^=:]*\S)"
 )
 _SHORT: Final = re.compile(r"[A-Za-z]{2,5}")  # sd, beside a word such as mean
 _FUNCTION: Final = re.compile(r"[A-Za-z]'*\([a-z](?:, ?[a-z])?\)")
@@ -188,7 +191,7 @@ def listed(words: str) -> list[str] | None:
 def _names_value(subject: str, sign: str) -> bool:
     """Whether words before a colon, or before brackets, are a label: `the vertex (1, 2)`, but not `span (1, 2)`."""
     last = re.split("[ -]", subject)[-1]
-    return _is_name(last) if sign.strip() else singular(last) in _PLACED
+    return not last.isascii() or _is_name(last) if sign.strip() else singular(last) in _PLACED
 
 
 def _denies(subject: str) -> bool:

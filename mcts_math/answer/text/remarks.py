@@ -154,6 +154,7 @@ _HABITS: Final = habits(
         ("permutation", r"(?:all )?(?:the |of )*(cyclic )?permutations of \(([^()]{1,60})\)"
          r"|\(([^()]{1,60})\),? (?:(?:and|with|or|plus|together with|along with) )?(?:all )?(?:of )?"
          r"(?:its |their |the )?(?:possible )?(cyclic )?permutations(?: thereof| of (?:it|them))?", _permuted),
+        ("(", r"(?<=[\w}])(?<![A-Za-z]{2})(?<!P)(?=\([a-z] ?(?:[<>]|\\(?:ne|[gl]e)(?=q|\W))[^()]*\)$)", " "),
         ("const", r"\+ ?(?:an? )?(?:arbitrary )?const(?:ant)?\.?$", "+ C"),
         ("ll", r"^(?:[Ff]or )?[Aa]ll (?:real )?(?:numbers |values of )?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
         (r"\in", r",? ?\b(?:for|where|with) (?:(?:all|any|every|some|each) )?(?:real )?(?=[a-z] ?\\in)", ", "),
