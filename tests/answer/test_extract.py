@@ -304,6 +304,11 @@ def test_words_between_a_mark_and_its_answer(said: str, value: str) -> None:
     assert extract_answer(f"The answer is {said}") is None
 
 
+@pytest.mark.parametrize("said", ["turns out to be", "is found to be approximately", "is then", "is thus:"])
+def test_a_display_behind_words_that_lead_to_it(said: str) -> None:
+    assert extract_answer(f"The answer {said}\n$$\n17\n$$\n") == "17"
+
+
 @pytest.mark.parametrize(
     "text",
     [

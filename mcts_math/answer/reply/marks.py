@@ -72,7 +72,8 @@ _BULLET: Final = re.compile(r"\A[-*>] (?=\S)")
 _ADVERB: Final = re.compile(
     r"\A(?:(?:(?:most )?likely|probably|therefore|thus|hence|then|clearly|obviously|simply|indeed|just|exactly|finally"
     r"|consequently|donc|also|somit|entonces|quindi|dunque|portanto),?:?(?:\s+(?=\S)|\Z)"
-    r"|(?:given by|(?:equal|found to be equal) to|found to be):?(?:\s+(?=[$\\\d-])|\Z)|(?:一共|总共|共)有? ?(?=\d)"
+    r"|(?:given by|(?:equal|found to be equal) to|found to be)(?: approximately| about)?:?(?:\s+(?=[$\\\d-])|\Z)"
+    r"|(?:一共|总共|共)有? ?(?=\d)"
     r"|(?:(?:the|la|el|die|das|le|de|a|o) )?(?:(?:option|opción|opzione|opção|choice|antwort|réponse) )?"
     r"(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
     re.IGNORECASE,

@@ -34,7 +34,7 @@ _LABEL: Final = re.compile(
 )
 _CLAUSE: Final = re.compile(r"\b(?:that|which|who|whose|whom|where|when|with|of|for|if)\b|\(", re.IGNORECASE)
 _DENIAL: Final = re.compile(
-    r"[不非未没]|^(?:no(?!\.)|not|none|nobody|nothing|neither|never|impossible|false)\b|\bcannot\b|n't\b"
+    r"[不非未没]|错误|至[少多]|^(?:no(?!\.)|not|none|nobody|nothing|neither|never|impossible|false)\b|\bcannot\b|n't\b"
     r"|^(?:all|any|every)\w* except\b|\b(?:not|never)$"
     r"|\b(?:do|does|did|is|are|was|were|can|could|will|would|must|may|might|should|has|have|had) (?:not|never)\b",
     re.IGNORECASE,
