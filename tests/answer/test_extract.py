@@ -297,6 +297,18 @@ def test_boxes_that_are_no_answer(text: str, answer: str | None) -> None:
     assert extract_answer(text) == answer
 
 
+@pytest.mark.parametrize("said", ["therefore", "then,", "finally", "obviously", "found to be", "equal to", "given by:"])
+@pytest.mark.parametrize("value", [" $17$.", "\n$$\n17\n$$", "\n\n\\[17.\\]\n", " $\\boxed{17}$."])
+def test_words_between_a_mark_and_its_answer(said: str, value: str) -> None:
+    assert extract_answer(f"The answer is {said}{value}") == "17"
+    assert extract_answer(f"The answer is {said}") is None
+
+
+@pytest.mark.parametrize("said", ["turns out to be", "is found to be approximately", "is then", "is thus:"])
+def test_a_display_behind_words_that_lead_to_it(said: str) -> None:
+    assert extract_answer(f"The answer {said}\n$$\n17\n$$\n") == "17"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -423,6 +435,9 @@ def test_boxes_of_parts(text: str, answer: str) -> None:
         ("I would choose option (C).", "C"),
         ("因此选 A", "A"),
         ("Therefore, (B) is correct.", "B"),
+        ("Only option C satisfies this.", "C"),
+        ("综上所述，正确选项是 C。", "C"),
+        ("正确的选项不是 C。", None),
         ("12 is the answer.", "12"),
         ('{"answer": [1, 2]}', "1, 2"),
         ("[ANSWER]12[/ANSWER]", "12"),

@@ -63,7 +63,7 @@ _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
 _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 _LED: Final = re.compile(
     rf"(?:\A|[.!?:\n])\W{{0,5}}{CONCLUDES}[^.!?\n]{{0,60}}\Z"
-    r"|(?:\b(?:answer|result|is|are|(?:gives?|yields?|leaves?)(?: us)?|to|which|becomes|get|obtain|so|and|hence|with"
+    r"|(?:\b(?:answer|result|is|are|be|(?:gives?|yields?|leaves?)(?: us)?|to|which|becomes|get|obtain|so|and|hence|with"
     r"|equals|becomes|have|that|then)(?: (?:therefore|thus|then))?"
     r"|(?:multiply|simplify|solv|comput|evaluat|combin|add|divid|subtract|factor|expand|integrat)ing|:\**|\A|\.)\Z",
     re.IGNORECASE,

@@ -30,7 +30,7 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"|\b(?:leaves|is|(?<!not )(?<!n't )be) (?:option |choice |answer )?\(?([A-E])\)?(?=\.?\s*\Z|, not\b)"
     r"|\b(?:is|be|match(?:es)?|corresponds? to) (?:option|choice|answer) \(?([A-Z])\b\)?(?=\.?\s*\Z"
     r"|\) [^.\n]{1,60}\.?\s*\Z)"
-    r"|\b(?:only|left with|I think it(?:'s| is)) (?:option |choice )?\(?([A-Z])\b\)?(?=[.,]|\s*\Z| (?:satisfies"
+    r"|\b(?:[Oo]nly|left with|I think it(?:'s| is)) (?:option |choice )?\(?([A-Z])\b\)?(?=[.,]|\s*\Z| (?:satisfies"
     r"|works|fits|matches|is)\b)"
     r"|\b(?:statements?|options?|choices?)(?: that are (?:true"
     r"|correct))? are ((?:[A-E], ){0,4}[A-E],? and [A-E])(?=\.?\s*\Z)"

@@ -31,7 +31,7 @@ MARK: Final = re.compile(
     r"(?:(?:is|are|equals|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?|(?<![^\W_])ans[.:]"
     r"|(?:^[ #*_]{0,9}|(?<=\d: ))(?:result[*_ ]{0,3}:(?:\*\*)?|answer[*_ ]{0,3}(?:=(?!=)|[-–—] ))"
     r"|คำตอบ(?:คือ|:)|উত্তর(?:টি)?(?: হল| হলো|:)|\bjibu(?: ni|:)|[【〖\[]答案[】〗\]][:：]?"
-    r"|(?:最终)?答案(?:选择)?\s?(?:\*\*)?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
+    r"|(?:(?:最终|正确(?:的)?)?答案|正确(?:的)?选项)(?:选择)?\s?(?:\*\*)?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
     rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}"
     r"(?:[:：]|[은는は]| (?:(?:es|est|ist|lautet|è|é|är|هي|هو)\b|है) ?:?)(?:\s?\*\*)?"
     rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
@@ -70,9 +70,10 @@ _DENIED: Final = re.compile(
 )
 _BULLET: Final = re.compile(r"\A[-*>] (?=\S)")
 _ADVERB: Final = re.compile(
-    r"\A(?:(?:(?:most )?likely|probably|therefore|thus|hence|then|clearly|simply|indeed|just|donc|also|somit|entonces"
-    r"|quindi|dunque|portanto),?"
-    r" (?=\S)|given by (?=[$\\\d])|(?:一共|总共|共)有? ?(?=\d)"
+    r"\A(?:(?:(?:most )?likely|probably|therefore|thus|hence|then|clearly|obviously|simply|indeed|just|exactly|finally"
+    r"|consequently|donc|also|somit|entonces|quindi|dunque|portanto),?:?(?:\s+(?=\S)|\Z)"
+    r"|(?:given by|(?:equal|found to be equal) to|found to be)(?: approximately| about)?:?(?:\s+(?=[$\\\d-])|\Z)"
+    r"|(?:一共|总共|共)有? ?(?=\d)"
     r"|(?:(?:the|la|el|die|das|le|de|a|o) )?(?:(?:option|opción|opzione|opção|choice|antwort|réponse) )?"
     r"(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
     re.IGNORECASE,
@@ -112,7 +113,7 @@ def last_mark(text: str) -> Found | None:
     marks.sort(key=lambda match: (match.start() in strong, match.start()), reverse=True)
     for match in marks[:_MAX_TRIED]:
         after = text[match.end() : match.end() + _MAX_MARKED]
-        rest = after.lstrip()
+        rest = _ADVERB.sub("", after.lstrip(), count=1)
         if "\n" in match.group() + after[: len(after) - len(rest)]:  # on a line of its own, perhaps as a list's item
             rest = _BULLET.sub("", rest)
         if (fenced := _FENCED.match(rest)) is not None:

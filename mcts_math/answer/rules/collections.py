@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain, pairwise, repeat
 from typing import Final
 
@@ -10,6 +10,7 @@ from mcts_math.answer.rules.compare import Decision, compare
 from mcts_math.answer.rules.families import same_family, share_constants
 from mcts_math.answer.rules.real_sets import cells, point_or_set, real_set, sets_equal
 from mcts_math.answer.rules.scalars import scalars_equal
+from mcts_math.answer.text.vocabulary import GREEK
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Call, Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
 from mcts_math.answer.values.shapes import as_rows, assignments, closed, label_key, letters
@@ -125,11 +126,12 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
     return Decision(_same_sequence(items, parts, policy), "values of the variables in their order")
 
 
-def _ordered(names: Iterable[str]) -> list[str]:
-    """Neighbours in the alphabet by it (x, y; a, b, c; x_1, x_2), other names as they were written (m, b)."""
+def _ordered(names: Collection[str]) -> list[str]:
+    """Letters that are neighbours in the alphabet by it (x, y; x_1, x_2), other names as written (m, b; min, max)."""
     written, alphabetical = list(names), sorted(names)
     steps = {ord(b[0]) - ord(a[0]) for a, b in pairwise(alphabetical)}
-    return alphabetical if steps <= {0, 1} else written
+    parts = {part for name in names for part in name.split("_") if not part.isdigit()}
+    return alphabetical if steps <= {0, 1} and all(len(part) == 1 for part in parts - GREEK) else written
 
 
 def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:

@@ -122,7 +122,7 @@ def families_equal(family: Bound, other: Node, policy: Policy) -> bool:
         stated = any(isinstance(part, tree.Relation) for part in tree.walk(other))  # of the letter: k != 0
         if len(letters) != 1 or stated or family.low not in (tree.ZERO, ONE):
             return False
-        other = Bound(family.kind, other, min(letters), family.low, family.high)
+        other = Bound(family.kind, as_tuple(other) or other, min(letters), family.low, family.high)
     if family.kind != other.kind:
         return False
     if family.kind == "line":

@@ -46,9 +46,10 @@ _ENCLOSED: Final = re.compile(r"(\$\$?|\*{1,3}|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\
 _DELIMITER: Final = re.compile(r"(?<!\\)\\[()\[\]]")  # of a formula among others: \\(5\\) or \\(6\\)
 _BOX: Final = re.compile(r"(?<!\^\{)\\(?:boxed|fbox|ensuremath|underline)\s*\{")
 _LEAD: Final = re.compile(
-    r"^(?:so|thus|hence|therefore),?\s+(?=[a-z]\s?[=<>\\]|[-\d\\$])|^(?:(?:so|thus|hence|therefore|and"
-    r"|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*"
-    r"|^(?:\\(?:therefore|implies|Rightarrow|Longrightarrow|to)(?![a-zA-Z])|[∴⇒⟹]|=>)\s*(?=\S)|^(?:所以)?(?:最终)?答案(?:是|为|：|:)\s*",
+    r"^(?:\\text ?\{ ?)?(?:so|thus|hence|therefore),?(?:\s+| ?\} ?)(?=[a-z]\s?[=<>\\]|[-\d\\$])"
+    r"|^(?:(?:so|thus|hence|therefore|and|the),?\s+)*(?:final\s+)?(?:answer|result|solution|value)s?(?:\s+(?:is|are)(?:\s*:)?|\s*[:=])\s*"
+    r"|^(?:\\(?:therefore|implies|Rightarrow|Longrightarrow|to|sim(?= ?\d))(?![a-zA-Z])|[∴⇒⟹]|=>)\s*(?=\S)"
+    r"|^(?:\\text ?\{ ?)?(?:所以|故)?(?:(?:最终)?答案(?:是|为|：|:)\s*|选(?:择|项)? ?[：:]? ?(?=[A-Z]))",
     re.IGNORECASE,
 )
 _WRAPPING: Final = re.compile(

@@ -10,54 +10,11 @@ from typing import Final
 
 from mcts_math.answer.text.habits import habits, in_other_words, rewritten, turns
 from mcts_math.answer.text.unit_habits import MEASURES
-from mcts_math.answer.text.vocabulary import CIRCULAR, FUNCTIONS, GREEK, meanings
-
-_NAMES: Final = {
-    **{name.title(): name for name in FUNCTIONS},
-    **{f"Arc{name.title()}": f"arc{name}" for name in CIRCULAR},
-    **meanings("cbrt: CubeRoot; phi: EulerPhi; gcd: GCD; lcm: LCM; pow: Power; root: Surd"),
-    **meanings("Rational: Rational; Sum: Sum; Product: Product; Limit: Limit; Integral: Integrate; Derivative: D"),
-}
-_CELLS: Final = {name.upper(): name for name in FUNCTIONS if name != "log"} | meanings(
-    "pow: POWER; factorial: FACT; binomial: COMBIN"
-)
-_CALL: Final = re.compile(rf"(?<![A-Za-z\\])(?!D\[[^,]*\])({'|'.join(_NAMES)})\[([^\[\]]*)\]")
-_CELL: Final = re.compile(rf"(?<![A-Za-z\\])(?:PI(\(\))|({'|'.join(_CELLS)})(?=\())")
-_ARROW: Final = re.compile(r" ?(?:->|→|\\to(?![a-z])) ?")
-_SOLUTION: Final = re.compile(r"[A-Za-z]\w{0,9}(?:->|→|\\to(?![a-z]))[^>→]*")
-_MAX_DEPTH: Final = 20
-
-
-def _printed(text: str) -> str:
-    """`text` with functions, solutions and sums of such programs in the notation that the grammar reads."""
-    for _ in range(min(text.count("["), _MAX_DEPTH)):
-        text = _CALL.sub(_applied, text)
-    text = _CELL.sub(lambda found: "pi" if found[1] else _CELLS[found[2]], text) if "(" in text else text
-    return _solved(text) if text[:1] == "{" or text[:2] == r"\{" else text
-
-
-def _applied(call: re.Match[str]) -> str:
-    """`Log[2, 8]` as a quotient of logarithms, other functions and their ranges with round brackets."""
-    name, inner = call.groups()
-    first, comma, rest = inner.partition(",")
-    if name == "Log" and comma:
-        return f"(log({rest})/log({first}))"
-    known = _NAMES[name]
-    return f"{known}({_ARROW.sub(', ', inner).translate({123: '(', 125: ')'}) if known.istitle() else inner})"
-
-
-def _solved(text: str) -> str:
-    """`{{x -> 2}, {x -> 3}}` as `x = 2 or x = 3`; other sets as they are."""
-    inner = text.replace(r"\{", "{").replace(r"\}", "}")
-    for _ in range(2):
-        inner = inner[1:-1].strip() if inner[:1] == "{" and inner[-1:] == "}" else inner
-    systems = [re.split(r", ?(?=[A-Za-z]\w{0,9} ?(?:->|→|\\to))", part) for part in re.split(r"\} ?, ?\{", inner)]
-    stated = all(_SOLUTION.fullmatch(_ARROW.sub("->", item)) for system in systems for item in system)
-    return " or ".join(", ".join(_ARROW.sub(" = ", item) for item in system) for system in systems) if stated else text
-
+from mcts_math.answer.text.vocabulary import GREEK, meanings
 
 MAX_REWRITTEN: Final = 1000  # characters; the patterns take time with the square of the length
 
+_JOINTS: Final = re.compile(r"((?:[,;]|\\text\{ ?(?:and|or) ?\}|\b(?:and|or)\b) *)(?![^()=]{0,40}\))")  # of equations
 _D: Final = r"(?:\\(?:mathrm|text)\{)?d\}?"
 _POWER: Final = r" ?(?:\^\{?(\d)\}?)?"
 _NOT: Final = re.compile(
@@ -130,10 +87,14 @@ def _positive(match: re.Match[str]) -> str:
 
 
 def _labelled(text: str) -> str:
-    """`text` with what it calls a function or a derivative, before its first equals sign, in one form."""
-    label, equals, value = text.partition("=")
-    form = in_other_words(label.rstrip(), _LABELS) if equals else None
-    return text if form is None else f"{form} ={value}"
+    """`text` with what its equations call functions and derivatives in one form; a function that is alone is f."""
+    equations = _JOINTS.split(text) if "=" in text else [text]
+    table = _LABELS + _ALONE * (sum("=" in equation for equation in equations) == 1)
+    for place, equation in enumerate(equations):
+        label, equals, value = equation.partition("=")
+        form = in_other_words(label.rstrip(), table) if equals else None
+        equations[place] = equation if form is None else f"{form} ={value}"
+    return "".join(equations)
 
 
 _LABELS: Final = turns(
@@ -144,14 +105,19 @@ _LABELS: Final = turns(
          r" ?(?:\\(?:mathbf|vec|boldsymbol)\{)?[A-Za-z]\}?(?: ?\([\w, ]{1,12}\))?",
          lambda m: _FIELDS[m[1] or m[2] or "grad"]),
         (r"([abcstuAST])\(([nkm])\)", r"\1_\2"),
-        (rf"[a-eg-wA-Z]\(([a-z]|{_GREEK})\)|{_GREEK}\(([a-jlo-z]|{_GREEK})\)", r"f(\1\2)"),
-        (rf"(?:[a-eg-w]|{_GREEK})\(([a-z], ?[a-z])\)", r"f(\1)"),
-        (r"\\(?:mathbf|vec)\{[a-eg-wA-Z]\} ?\(([a-z])\)", r"f(\1)"),
         (r"P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\)", r"P(\1, \2)"),
-        (r"\\(?:operatorname|text|mathrm)\{(rank|nullity|trace|tr|deg|dim)\} ?[A-Z]", r"\\text{\1}"),
+        (r"\\(?:operatorname|text|mathrm)\{(rank|nullity|trace|tr|deg|dim)\} ?[A-Z]|\\(dim|deg) ?[A-Zf]",
+         r"\\text{\1\2}"),
         (r"\\(max|min|gcd|lcm|det|arg|lim|dim|ker|Pr)(?:_\{[^{}]{1,20}\})?(?: ?f\(x\))?", r"\\text{\1}"),
     )
 )  # fmt: skip
+_ALONE: Final = turns(
+    (
+        (rf"[a-eg-wA-Z]\(([a-z]|{_GREEK})\)|{_GREEK}\(([a-jlo-z]|{_GREEK})\)", r"f(\1\2)"),
+        (rf"(?:[a-eg-w]|{_GREEK})\(([a-z], ?[a-z])\)", r"f(\1)"),
+        (r"\\(?:mathbf|vec)\{[a-eg-wA-Z]\} ?\(([a-z])\)", r"f(\1)"),
+    )
+)
 _OWN: Final = habits(
     (
         (r"\cdot", rf"(?<![\w}}])\(({_ENTRIES})\) ?\\cdot ?\(({_ENTRIES})\)", _dot),
@@ -164,8 +130,10 @@ _OWN: Final = habits(
         ("\\", rf"\\(?:operatorname|mathrm|text)\{{({'|'.join(_FOREIGN)})\}}|\\({'|'.join(_FOREIGN)})(?![a-z])",
          lambda m: rf"\{_FOREIGN[m[1] or m[2]]} "),
         ("\\", r"(?<=\S) ?\\(?:blacksquare|checkmark|square|Box|qed)$", ""),
+        ("circled", r"\\(?:text)?circled ?\{?(\d{1,2})\}?( ?(?=\\))?",
+         lambda m: f"{m[1]}{', ' * (m[2] is not None)}"),
         ("_", r"(?<=\d)_\{\((\d{1,2})\)\}", r"_{\1}"),
-        ("\\", r"\\(?:mathrm|text)\{([ACP])\}(?=[_^])|(?:(?<=\+)|(?<=\+ ))\\text\{(C)\}$", r"\1\2"),
+        ("\\", r"\\(?:mathrm|text)\{([ACP])\}(?=_|\^\{?\w\}?_)|(?:(?<=\+)|(?<=\+ ))\\text\{(C)\}$", r"\1\2"),
         ("choose", rf"\{{({_BRACED}) ?\\choose(?![a-z])({_BRACED})\}}", r"\\binom{\1}{\2}"),
         ("over", rf"\{{({_BRACED}) ?\\over(?![a-z])({_BRACED})\}}", r"\\frac{\1}{\2}"),
         ("mL", r"(?<=\d)mL(?=\^\{?2)", "m L"),  # a mass and a length
@@ -190,6 +158,7 @@ _OWN: Final = habits(
         ("\\", r"^(?:[a-zA-Z] ?: ?([a-z]) ?\\to|(?:[a-zA-Z] ?: ?)?([a-z]) ?\\mapsto)(?![a-z])", r"f(\1\2) ="),
         ("(", r"(?<![\w\\)}])([xyz])\([a-z]\)(?= ?=)|(?<=Eq\()([xyz])\([a-z]\)(?=, )", r"\1\2"),
         # numbers of combinations and permutations
+        ("_", r"(?<![A-Za-z])([ACP])\^\{?(\d+)\}?_\{?(\d+)\}?(?!\d)", r"\1_{\3}^{\2}"),
         ("_", r"([ACP]_\{?\d+\}?\^\{?\d+\}?) ?(?=[ACP]_)", r"\1\\cdot "),
         ("_", r"(?:\{\})?[\^_]\{?(\w+)\}? ?([CP])_\{?(\w+)\}?(?!\w)", lambda m: _combination(m[1], m[2], m[3])),
         ("_", r"(?<![A-Za-z\d)}])([ACP])_(\{)?(\d+)(?(2)\})\^(\{)?(\d+)(?(4)\})",
@@ -233,4 +202,4 @@ def rewrite(text: str) -> str:
     """`text` with every habit rewritten; a long text as it is."""
     if len(text) > MAX_REWRITTEN:
         return text
-    return _labelled(rewritten(_printed(text), HABITS))
+    return _labelled(rewritten(text, HABITS))

@@ -28,11 +28,13 @@ _SENTENCE: Final = re.compile(
     re.DOTALL,
 )
 _LABEL: Final = re.compile(
-    r"(?P<subject>(?:[xyz]-)?[A-Za-z][A-Za-z ]{2,60}?)(?P<sign>\s*[:=]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)", re.DOTALL
+    r"(?P<subject>(?:[xyz]-)?[A-Za-z][A-Za-z ]{2,60}?|[\u4e00-\u9fff]{2,9}(?=[为是:=]))"
+    r"(?P<sign>\s*[:=为是]\s*|\s+(?=\())(?P<value>[-\d(\[\\].*)",
+    re.DOTALL,
 )
 _CLAUSE: Final = re.compile(r"\b(?:that|which|who|whose|whom|where|when|with|of|for|if)\b|\(", re.IGNORECASE)
 _DENIAL: Final = re.compile(
-    r"^(?:no(?!\.)|not|none|nobody|nothing|neither|never|impossible|false)\b|\bcannot\b|n't\b"
+    r"[不非未没]|错误|至[少多]|^(?:no(?!\.)|not|none|nobody|nothing|neither|never|impossible|false)\b|\bcannot\b|n't\b"
     r"|^(?:all|any|every)\w* except\b|\b(?:not|never)$"
     r"|\b(?:do|does|did|is|are|was|were|can|could|will|would|must|may|might|should|has|have|had) (?:not|never)\b",
     re.IGNORECASE,
@@ -59,9 +61,11 @@ _MOMENT: Final = re.compile(  # E[X] = 5
 _LISTED: Final = re.compile(r"[A-Za-z]{3,20}(?:(?:, and |, | and )[A-Za-z]{3,20}){1,9}[.!]?")
 _ITEM: Final = re.compile(
     r"(?:and\s+)?(?P<subject>[^\W\d_][^=<>:,;\d\\]{0,60}?)\s*"
-    r"(?:[:=]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=-?\d)|(?<=quotient) |(?<=remainder) )\s*(?P<value>[^=:]*\S)"
+    r"(?:[:=为是]|\b(?:is|are|has|have|gets?|was|were)\b:?| (?=-?\d)|(?<=quotient) |(?<=remainder) )\s*"
+    r"(?P<value>[^=:]*\S)"
 )
 _SHORT: Final = re.compile(r"[A-Za-z]{2,5}")  # sd, beside a word such as mean
+_FUNCTION: Final = re.compile(r"[A-Za-z]'*\([a-z](?:, ?[a-z])?\)")
 _ITEM_ENDS: Final = re.compile(r"\s*[,;]\s*(?:and\s+)?(?=[^\W\d_])|\s+and\s+(?=[^\W\d_])")
 
 # Turns of phrase in the notation that the grammar reads. N: a number; T: a term without spaces; V: a value to the end;
@@ -120,10 +124,10 @@ _WRITTEN: Final[tuple[tuple[str, Meaning], ...]] = (
      lambda m: m[1].translate({84: "true", 70: "false"})),
     (r"(.{0,60}[^,]) only|(.{1,60}=.{1,60}) is the only (?:solution|answer|possibility|one)"
      r"|(?:only|exactly|just) (?:(?:for|when|if|at) )?(.{1,60}=.*)", lambda m: m[1] or m[2] or m[3]),
-    (r"(?:(?:[a-z] is )?either) (.{1,80} or .{1,80})", r"\1"),
+    (r"(?:(?:[a-z] is )?either|both) (.{1,80} (?:or|and) .{1,80})", r"\1"),
     (r"(?:(?:all |any )?(?:the )?(?:(?:integer )?multiples of|[a-z] divisible by|(?:integers|numbers) divisible by)"
      r"|[a-z] is (?:a multiple of|divisible by)) (\d{1,9})(?: number| integer)?", r"\1k, k\\in\\mathbb{Z}"),
-    (r"(?:approximately|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)", r"\1"),
+    (r"(?:approx(?:imately|\.)|about|roughly|exactly|around|an? (?:total|probability) of) ([-\d$\\].*)", r"\1"),
     (r"(?:only|just|all|the|an?|another|an additional) (\\?\$?\d[\d.,/%\\]*(?: [a-z].*)?)", r"\1"),
     (r"(?:both |only |(?:options?|choices?|answers?|statements?) )*(O(?:(?:, | and | or |, and |, or )O){0,5})"
      r"(?: (?:is|are) (?:true|correct|right))?", r"\1"),
@@ -168,7 +172,7 @@ def labelled(words: str) -> list[Sentence] | None:
     found = [Sentence(item.group("subject"), item.group("value")) for item in items if item is not None]
     names = [not said.subject.isascii() or any(map(_is_name, said.subject.split())) for said in found]
     named = any(names) and all(names[i] or _SHORT.fullmatch(said.subject) for i, said in enumerate(found))
-    named = named and not any(_denies(said.subject) for said in found)
+    named = named and not any(_denies(said.subject) or _FUNCTION.fullmatch(said.subject) for said in found)
     return found if named and 1 < len(found) == len(items) else None
 
 
@@ -187,7 +191,7 @@ def listed(words: str) -> list[str] | None:
 def _names_value(subject: str, sign: str) -> bool:
     """Whether words before a colon, or before brackets, are a label: `the vertex (1, 2)`, but not `span (1, 2)`."""
     last = re.split("[ -]", subject)[-1]
-    return _is_name(last) if sign.strip() else singular(last) in _PLACED
+    return not last.isascii() or _is_name(last) if sign.strip() else singular(last) in _PLACED
 
 
 def _denies(subject: str) -> bool:

@@ -20,7 +20,7 @@ REMARK: Final = (
     r"|reject\w{0,3}(?= \W{0,3}(?:[a-z]\W{0,3}=|\d|the\b))|(?:where|assuming)(?![^()]{0,100}(?:[<>]|\\(?:[gl]e|ne|[gl]t"
     r"|in)(?:q|qslant)?(?![a-z])))|correct to|take|one checks|exact(?:ly)?|the only|by (?:the|[A-Z]|\w{1,20}'s)"
     r"|to the nearest|the \w{1,20} are|(?:to )?(?:\d|one|two|three|four) (?:sig\w{1,9}|deci\w{1,6}|digits?"
-    r"|solutions?))\b|(?:to )?\d [sd]\.?[fp]\b|the answer(?=\)))"
+    r"|solutions?))\b|(?:to )?\d [sd]\.?[fp]\b|(?:the answer|approx[a-z.]{0,9})(?=\)))"
 )
 NEARLY: Final = (
     r"(?:[\s$]|\\[ ,;(]){0,4}(?:\\approx|≈|\\sim|(?:(?:or|that is|i\.e\.,?) )?(?:approx[a-z.]{0,8}|about|roughly)\W)"
@@ -141,8 +141,11 @@ def _in_two_ways(match: re.Match[str]) -> str:
     return match[0] if first != second or match[1] == match[3] else match[1] + match[2]
 
 
+_REJECTED: Final = r"(?:extraneous|reject(?:ed)?|discarded|invalid|not valid)\)"
 _HABITS: Final = habits(
     (
+        ("(", rf"^[^,;()]{{1,60}} \({_REJECTED} ?(?:,|or|and) |(?:,| or| and) [^,;()]{{1,60}} \({_REJECTED}$", ""),
+        (" (", rf"(?<=[\w}})\]]) \([^()]{{1,60}} (?:is|are) {_REJECTED}$", ""),
         ("(", rf"(?<=.) ?\( ?{REMARK}[^()]*(?:\([^()]*\)[^()]*)?\)$", ""),
         ("(", rf"^(?=[^(]{{0,200}}[\\/A-Za-z])(.*?) ?\( ?{NEARLY}[^()]*\)$", r"\1"),  # 5 (about 6) says two things
         ("(in ", r" ?\(in ([A-Za-z]{1,20})\)$", lambda m: f" {m[1]}" if m[1] in UNITS else m[0]),
@@ -151,6 +154,7 @@ _HABITS: Final = habits(
         ("permutation", r"(?:all )?(?:the |of )*(cyclic )?permutations of \(([^()]{1,60})\)"
          r"|\(([^()]{1,60})\),? (?:(?:and|with|or|plus|together with|along with) )?(?:all )?(?:of )?"
          r"(?:its |their |the )?(?:possible )?(cyclic )?permutations(?: thereof| of (?:it|them))?", _permuted),
+        ("(", r"(?<=[\w}])(?<![A-Za-z]{2})(?<!P)(?=\([a-z] ?(?:[<>]|\\(?:ne|[gl]e)(?=q|\W))[^()]*\)$)", " "),
         ("const", r"\+ ?(?:an? )?(?:arbitrary )?const(?:ant)?\.?$", "+ C"),
         ("ll", r"^(?:[Ff]or )?[Aa]ll (?:real )?(?:numbers |values of )?(?=[a-z] ?(?:[<>]|\\[gln]e|\\in))", ""),
         (r"\in", r",? ?\b(?:for|where|with) (?:(?:all|any|every|some|each) )?(?:real )?(?=[a-z] ?\\in)", ", "),
@@ -178,7 +182,6 @@ _CONSTANTS: Final = re.compile(
     rf"(.*?[\w}})\]])(?:(?: ?,? (?:where|with|and|for)|,) {_FREE}|,? ?\((?:where |with )?{_FREE}\)"
     rf"|,? (?:where|with|for) (?:(?:an?|any|some|every|all|arbitrary) )*(?:{_KINDS}|real) {_LETTERS})"
 )
-_REJECTED: Final = re.compile(r"(.*[\w})\]]) \([^()]* (?:is|are) (?:extraneous|rejected|discarded|invalid|not valid)\)")
 _IF: Final = (
     r"(?:if|for|when|where|with|whenever|provided(?: that)?|assuming|valid for)"
     r"(?: (?:all|any|every|each|real|integers?))*"
@@ -208,7 +211,7 @@ def conditioned(words: str) -> str:
         return words
     if (cases := _cases(words)) is not None:
         return cases
-    if (match := _CONSTANTS.fullmatch(words) or _REJECTED.fullmatch(words)) is not None:
+    if (match := _CONSTANTS.fullmatch(words)) is not None:
         return match[1]
     match = _ATTACHED.fullmatch(words)
     if match is None or _is_prose(match["value"]):

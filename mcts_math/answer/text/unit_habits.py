@@ -12,7 +12,10 @@ from mcts_math.answer.text.vocabulary import names
 _SCALES: Final = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
 _NAME: Final = r"(?:\\(?:text|mathrm)\{)? ?([A-Za-z]+)"
 _POWER: Final = r" ?(?:\^\{?(\d)\}?)?"
-_FACTOR: Final = re.compile(r"\{([A-Za-z]{1,4})\}(?:\^\{?(-?\d)\}?)?")
+_FACTORS: Final = (  # of a unit, each in a command of its own
+    r"(?=\\(?:text|mathrm)\{)(?:\\(?:text|mathrm)\{[A-Za-z]{1,4}(?: ?(?:\\cdot ?)?[A-Za-z]{1,4})?\}|\\cdot(?![a-z])"
+    r"|\^\{?-?\d\}?|(?:\{ ?\})?\^\{?\\circ\}? ?\\(?:text|mathrm)\{C\}|[ ()/]){1,20}"
+)
 _SYMBOL: Final = r"(?:\\Omega|\^\{?\\circ\}? ?C|[A-Za-zμ]{1,4})(?:\^\{?-?\d\}?)?"  # of a unit
 _BARE: Final = frozenset(names("m g s h L J N W C A V K T ohm dB ppm"))  # what may stand behind a number without more
 _TOGETHER: Final = re.compile(  # units, where `m g h` are variables
@@ -22,19 +25,20 @@ _TOGETHER: Final = re.compile(  # units, where `m g h` are variables
 
 
 def _unit_quotient(match: re.Match[str]) -> str:
-    above, power, below, *powers = match.groups("")
+    above, power, below, lower = match.groups("")
     if above not in UNITS or below not in UNITS or match[0].count("(") != match[0].count(")"):
         return match[0]
-    lower = "".join(powers)
     return rf"\text{{ {above}{'^' * bool(power)}{power}/{below}{'^' * bool(lower)}{lower}}}"
 
 
 def _units_joined(match: re.Match[str]) -> str:
-    """`\\mathrm{m} \\mathrm{s}^{-2}`: factors of one unit, each in a command of its own."""
-    factors = _FACTOR.findall(match[1])
-    if not all(name in UNITS for name, _ in factors):
-        return match[0]
-    return r"\text{ " + " ".join(name + (f"^{power}" if power else "") for name, power in factors) + "}"
+    """`\\mathrm{J} / (\\mathrm{mol} \\cdot \\mathrm{K})`, or with its quotient as a fraction, as one unit."""
+    unit = match[1] or f"{match[2]}/({match[3]})"
+    unit = re.sub(r"(?:\{ ?\})?\^\{?\\circ\}? ?\\(?:text|mathrm)\{C\}", r" celsius", unit)
+    unit = " ".join(re.sub(r"\\(?:text|mathrm|cdot)|[{}]", " ", unit).split())
+    names = re.findall("[A-Za-z]+", unit)
+    known = len(names) > 1 and all(name in UNITS for name in names) and unit.count("(") == unit.count(")")
+    return "\\text{ " + re.sub(r" ?([()/^]) ?", r"\1", unit) + "}" if known else match[0]
 
 
 def _bare_units(match: re.Match[str]) -> str:
@@ -58,9 +62,8 @@ MEASURES: Final = habits(
         (r"\mu",
          r"(?<=[\d}]) ?(?:\\(?:text|mathrm)\{)?\\mu ?(?:\\(?:text|mathrm)\{)?([msgLFAVWCJ])(?:\}){0,2}$",
          r"\\text{ μ\1}"),
-        ("\\", r"(?<=[\d}])((?: ?(?:\\cdot ?)?\\(?:text|mathrm)\{[A-Za-z]{1,4}\}(?:\^\{?-?\d\}?)?){2,4})$",
-         _units_joined),
-        ("选", r"^选项? ?择? ?([A-Z])$", r"\1"),
+        ("\\", rf"(?<=[\d}}])(?: ?({_FACTORS})| ?\\frac\{{({_FACTORS})\}}\{{({_FACTORS})\}})$", _units_joined),
+        ("项", r"^([A-Z]) ?选?项$|^选项 ?([A-Z])$", r"\1\2"),
         ("+", r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
         (r"\$", r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
         (r"\$", r"^(\\\$ ?-?[\d.,]+) ?([KkMB])$", lambda m: f"{m[1]} {_SCALES[m[2]]}"),
@@ -76,8 +79,6 @@ MEASURES: Final = habits(
         ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
         (r"\Omega", r"(?<=[\d }])(?:\\(?:text|mathrm)\{)?([kMGmμ])\}? ?\\Omega(?![a-zA-Z])\}?",
          r"\\text{ \1ohm}"),
-        (r"\frac", rf"(?<=[\d\s}}])\\frac\{{{_NAME}()\}}?\}}\{{{_NAME}{_POWER}\}}?{_POWER}\}}",
-         _unit_quotient),
         ("/", rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
         (" ", r"^((?:[a-zA-Z] ?= ?)?-?[\d.,/]+(?:[eE]-?\d{1,3})?(?: ?\\times ?10\^\{?-?\d{1,3}\}?)?) "
          rf"({_SYMBOL}(?:(?: ?\\cdot ?| ?/ ?\(?| ){_SYMBOL}){{0,3}}\)?)$", _bare_units),

@@ -19,7 +19,7 @@ _OPPOSITES: Final = meanings(
 _OTHER_WORDS: Final = {
     **meanings(
         "converges: convergent converge; diverges: divergent diverge; injective: one-to-one; surjective: onto; "
-        "skewed: skew skewness; h_0: h0"
+        "skewed: skew skewness; h_0: h0; right: right-angled; above: these"
     ),
     **{word: f"not {opposite}" for word, opposite in _OPPOSITES.items()},
 }

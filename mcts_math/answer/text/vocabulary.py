@@ -127,19 +127,20 @@ cannot be determined, can't be determined, can not be determined, it cannot be d
  sufficient but not necessary condition, sufficient condition but not necessary
 必要不充分条件, 必要不充分, 必要而不充分条件, 必要非充分条件, necessary but not sufficient,
  necessary but not sufficient condition, necessary condition but not sufficient
-充要条件, 充要, 充分必要条件, 充分且必要条件, necessary and sufficient, necessary and sufficient condition
+充要条件, 充要, 充分必要条件, 充分必要, 充分且必要条件, necessary and sufficient, necessary and sufficient condition
+既不充分也不必要条件, 既不充分也不必要, 既不充分又不必要条件, 既非充分也非必要条件, neither sufficient nor necessary
 counterclockwise, anticlockwise, counter clockwise, anti clockwise
 undefined, does not exist, dne, d.n.e, limit dne, not defined, doesn't exist, limit does not exist,
  indeterminate, 不存在, 无定义,
  존재하지 않는다, 存在しない, не существует, existiert nicht, n'existe pas, no existe, não existe
-all real numbers, all reals, the real numbers, real numbers, any real number, all real number
+all real numbers, all reals, the real numbers, real numbers, any real number, every real number, all real number
 integers, all integers, the integers, the set of integers, set of integers, set of all integers
 natural numbers, naturals, all natural numbers, positive integers, all positive integers, every positive integer,
  all positive integers n, every positive integer n
 rational numbers, rationals, all rational numbers
 complex numbers, all complex numbers
-yes, true, 是, 是的, 对, 正确, да, oui, ja, sí, sim, はい, 예
-no, false, 否, 不是, 不对, 错误, нет, non, nein, não, いいえ, 아니오, 아니요
+yes, true, 真, 真命题, 是, 是的, 对, 正确, да, oui, ja, sí, sim, はい, 예
+no, false, 假, 假命题, 否, 不是, 不对, 错误, нет, non, nein, não, いいえ, 아니오, 아니요
 infinity, infinite, positive infinity, infinitely many, infinitely many solutions, infinite solutions,
  infinite number of solutions, an infinite number, infinite number
 negative infinity, minus infinity

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from mcts_math.answer.text.things import singular
 from mcts_math.answer.text.units import DEGREE
+from mcts_math.answer.text.vocabulary import VARIABLES
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.nodes import (
@@ -28,11 +29,13 @@ from mcts_math.answer.values.nodes import (
     Text,
     symbols,
 )
+from mcts_math.answer.values.show import show
 
 HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne}
 _LARGEST: Final = 200  # of the integers that are tried
 _FEW: Final = 60
 _DISTRIBUTIONS: Final = ("N", "U")  # normal and uniform
+_VARIABLES: Final = frozenset(map(Sym, VARIABLES))
 _SAYS_NOTHING: Final = frozenset({"value", "number", "of", "the"})  # in a label: maximum value, number of boys
 
 
@@ -131,7 +134,9 @@ def assignments(node: Node) -> dict[str, Node] | None:
 
 
 def _label(node: Node) -> str | None:
-    """The name of a value: a letter, words, or capitals (TP, the length AB); None for anything else."""
+    """The name of a value: a letter, words, capitals (TP, the length AB), f for f(x), or f(2); None for others."""
+    if isinstance(node, Call) and node.free:
+        return " ".join([node.name, *(show(argument) for argument in node.args if argument not in _VARIABLES)])
     name = node.words if isinstance(node, Text) else letters_of(node)
     if name.isalpha() and name.isupper():
         return "".join(sorted(name))
