@@ -10,6 +10,7 @@ import contextlib
 import gc
 import importlib
 import json
+import linecache
 import os
 import platform
 import select
@@ -103,6 +104,7 @@ def _hide(path: list[str]) -> None:
     for name in [n for n in sys.modules if n.partition(".")[0] in ("_sandbox", "__main__")]:
         del sys.modules[name]
     sys.argv[:] = sys.orig_argv[:] = [""]
+    linecache.clearcache()  # of Python 3.13 and newer: it has the words that this process was started with
     platform._uname_cache = None  # type: ignore[attr-defined]  # it has the host's name
     sys.path.append("")  # a cell may import what its branch has written, in no other module's place
     for place in [p for p in sys.path_importer_cache if not p.startswith(tuple(path))]:
