@@ -148,7 +148,12 @@ def _compare_matrices(left: Node, right: Node, policy: Policy) -> Decision:
 
 
 def _same_sequence(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
-    if len(left) == len(right) and share_constants(left) and share_constants(right):
+    shared = share_constants(left), share_constants(right)
+    if (
+        len(left) == len(right)
+        and any(shared)
+        and (all(shared) or not any(isinstance(item, Relation) for item in (*left, *right)))
+    ):
         return all(map(scalars_equal, left, right, repeat(policy))) or same_family(left, right)
     return len(left) == len(right) and all(compare(a, b, policy).equal for a, b in zip(left, right, strict=True))
 

@@ -22,6 +22,7 @@ from mcts_math.answer.values.shapes import assignments, closed, is_congruence, o
 from mcts_math.answer.verdict import Policy
 
 _MAX_SIDES: Final = 8
+_NOTHING: Final = 1e-24  # what two sides that are equal differ by in thirty digits
 
 
 def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decision:
@@ -136,6 +137,7 @@ def _same_equation(left: Relation, right: Relation) -> bool:
     names = symbols(first)
     if not names or names != symbols(second):
         return False
+    holds_always = False
     for index in range(NUM_POINTS):
         at: dict[str, Node] = {name: Num(value) for name, value in point(names, index).items()}
         mine, theirs = tree.substitute(first, at), tree.substitute(second, at)
@@ -143,13 +145,17 @@ def _same_equation(left: Relation, right: Relation) -> bool:
             values = evaluate(mine, {}, numbers()), evaluate(theirs, {}, numbers())
         except UndefinedError:
             continue
-        if all(values):
+        vanish = [abs(value) < _NOTHING for value in values]
+        holds_always = all(vanish)
+        if any(vanish) and not holds_always:
+            return False
+        if not holds_always:
             if not equation and not (values[0] / values[1]).real > 0:
                 return False
             if scalars_equal(Prod((first, theirs)), Prod((second, mine)), EXACTLY):
                 return True
             return op == "=" and same_curves(first, second)
-    return False
+    return holds_always
 
 
 def _difference(relation: Relation) -> Node:

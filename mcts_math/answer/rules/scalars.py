@@ -147,8 +147,8 @@ def _vanishes(left: Node, right: Node, at: Mapping[str, Fraction] | None = None,
         context = numbers().context
         if not context.isfinite(size):
             return False
-        bits = int(context.mag(size)) if size else 0
-        whole = (bits // 330 + 1) * 100 if bits > _FEW_BITS else 0  # digits before the point
+        bits = max(int(context.mag(size)) if size else 0, _bits(left), _bits(right))
+        whole = (bits // 330 + 1) * 100 if bits > _FEW_BITS else 0  # digits before the point, or zeros behind it
         if whole > _MOST_DIGITS:
             return False
         smaller, _ = _gap(left, right, at or {}, numbers(DIGITS + 90 + whole, real))
@@ -156,6 +156,19 @@ def _vanishes(left: Node, right: Node, at: Mapping[str, Fraction] | None = None,
         return False
     shrunk = context.mpf(10) ** -(DIGITS + whole)
     return bool(smaller <= gap * shrunk or smaller <= size * shrunk**2)
+
+
+def _bits(node: Node) -> int:
+    """How many bits the largest power or factorial within an expression has: its last one may be all that tells."""
+    inner = max(map(_bits, tree.children(node)), default=2)
+    match node:
+        case Num(value):
+            return max(value.numerator.bit_length(), value.denominator.bit_length())
+        case Power(base, power) if not symbols(node) and (times := exact(power)) is not None:
+            return max(int(_bits(base) * abs(times)), 2)
+        case Call("factorial", (Num(value),)):
+            return int(value) * inner
+    return inner
 
 
 def _reached(*nodes: Node) -> float:
