@@ -11,7 +11,6 @@ from mcts_math.answer.reply.boxes import Found, last_box
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
 from mcts_math.answer.reply.marks import NOTHING, SUPPOSED, clean, last_mark
 from mcts_math.answer.reply.sentences import ADMITTED, is_supposed, set_right, taken_back
-from mcts_math.answer.text.normalise import without_entities
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?(?:[Oo]ption )?"
@@ -86,7 +85,7 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
         text: a reply.
         cut: it was cut at a limit, so that only what is marked is an answer, and not what it ends with.
     """
-    reply = _without_thoughts(without_entities(text))
+    reply = _without_thoughts(text)
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
     return (_answer(head, cut) if len(head) < len(reply) else None) or _answer(reply, cut) or None
 

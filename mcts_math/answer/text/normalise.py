@@ -5,11 +5,10 @@ The result still is LaTeX, Python or plain text, whatever it was; only habits th
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Final
 
-from mcts_math.answer.text.alphabet import balanced, matching, plain_alphabet
+from mcts_math.answer.text.alphabet import matching, plain_alphabet
 from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.notations import rewrite, rewrite_spaced
 from mcts_math.answer.text.units import UNITS
@@ -40,7 +39,6 @@ _DECIMAL: Final = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _COLOURED: Final = re.compile(
     r"\\(?:text|font|background)?color(?:box)? {0,3}(?:\[[^\[\]]{0,20}\])? {0,3}\{[^{}]{0,60}\}"
 )
-_ENTITY: Final = re.compile(r"&(?:#\d{2,5}|[a-zA-Z]{2,8});")
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _ENCLOSED: Final = re.compile(r"(\$\$?|\*{1,3}|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _DELIMITER: Final = re.compile(r"(?<!\\)\\[()\[\]]")  # of a formula among others: \\(5\\) or \\(6\\)
@@ -83,7 +81,7 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
-    text = _without_markdown(without_entities(text))
+    text = _without_markdown(text)
     if (behind := _BEHIND_FORMULA.fullmatch(text)) is not None and behind[2] in UNITS:
         text = rf"{behind[1]}\text{{ {behind[2]}{behind[3] or ''}}}"
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
@@ -109,13 +107,8 @@ def normalise(text: str) -> str:
     text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":")))
     text = _ordered(text.replace("\\!", ""))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
-    text = balanced(_collapse(_SPACING.sub(" ", text)))
+    text = _collapse(_SPACING.sub(" ", text))
     return _trim(_collapse(rewrite(_tight(_LEAD.sub("", text)))))
-
-
-def without_entities(text: str) -> str:
-    """`text` with the characters that entities of HTML stand for: `x &lt; 5`."""
-    return _ENTITY.sub(lambda found: html.unescape(found[0]), text) if "&" in text else text
 
 
 def _without_markdown(text: str) -> str:
