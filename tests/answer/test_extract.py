@@ -403,7 +403,6 @@ def test_boxes_of_parts(text: str, answer: str) -> None:
         ("The answer is as follows.\n\nIt is shown below", None),
         ("**Final Answer**\n\n", None),
         (r"\boxed{\text{answer}}", None),
-        (r"\textbf{Answer: } $\frac34$", r"\frac34"),
         ("\\section*{Answer}\n12", "12"),
         ("I think the answer is 6, but I am not sure.", "6"),
         ("The answer is 17 (see Step 3).", "17"),

@@ -66,7 +66,6 @@ _EQUATION: Final = re.compile(
 _NUMBER: Final = re.compile(
     r"(?!\s*0\s*\Z)(?:[^A-Za-z<>]|\\(?:[dt]?frac|sqrt|pi|cdot|times|text ?\{[^{}]*\}|circ|%)(?![a-z])){1,60}"
 )
-_ARROW: Final = re.compile(r"\\(?:(?:Longr|R)ightarrow|implies)(?![a-z])|⇒")
 _ROUNDED: Final = re.compile(r"\\approx(?![a-z])|≈")
 _EQUAL: Final = r"[a-zA-Z](?:_\{?\w\}?)? ?=[^=,]+"
 _EQUATIONS: Final = re.compile(rf"{_EQUAL}(?:,(?:\s|\\[,;: ]|\\q?quad)*{_EQUAL})+")  # x = 1, y = 2
@@ -91,7 +90,7 @@ def right_side(formula: str, context: str) -> str:
         formula = formula.strip("$")
     if len(parts := _JOINED.split(formula)) > 1 and all(map(_NAMED.match, parts[::2])):
         return "".join(f" {part} " if place % 2 else right_side(part, context) for place, part in enumerate(parts))
-    formula = _ARROW.split(formula if r"matrix}" in formula else _ROWS.sub("", formula))[-1]
+    formula = formula if r"matrix}" in formula else _ROWS.sub("", formula)
     if _EQUATIONS.fullmatch(formula.strip()) is not None:
         return formula.strip()
     if len(rounded := _ROUNDED.split(formula)) > 2:

@@ -24,10 +24,6 @@ _JOINED: Final = re.compile(
     rf"(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}})"
     rf"{_GAP}(?:[a-z]\s*=\s*)?"
 )
-_NEARLY: Final = re.compile(  # the decimal of the box in front
-    rf"{_GAP}[.,]?{_GAP}(?:(?:(?:which|that) is |or |i\.e\.,? )?(?:\\approx|≈|approximately|about|roughly|around)"
-    rf"|\((?:or )?equivalently,?){_GAP}"
-)
 _FORMATTING: Final = re.compile(r"[$*#]|\\[()\[\]]|\\q?quad")
 _PART: Final = re.compile(
     r"(?:\A|\n|[.;,!?:] )\s{0,3}(?:[-•] )?(part |case |question |problem )?\(?([a-h]|[iv]{1,3}|\d)(?:[).:]|(?=\s))",
@@ -91,9 +87,7 @@ def last_box(text: str, read_tag: Callable[[str], str]) -> Found | None:
         if found and not _JOINED.fullmatch(text, end, following):
             previous = _extent(boxes[index - 1], closed, tags) if index else None
             before = text[max(match.start() - 600, previous[2] if previous is not None else 0) : match.start()]
-            if _NEARLY.fullmatch(text, end, following):
-                found.clear()
-            elif not (parts := _is_next_part(before, text[end:following])):
+            if not (parts := _is_next_part(before, text[end:following])):
                 break
         content = _content(match, text[first:last], read_tag)
         if not content or _DENIED.search(text[max(match.start() - 30, 0) : match.start()]):

@@ -141,8 +141,7 @@ def stated(sentence: str) -> str | None:
     if complete and (worked := _worked_out(sentence)) is not None:
         return worked
     start = _START.match(sentence)
-    headed = start is not None and ":" in start[0]
-    if not headed and not complete:
+    if not complete:
         return None
     said = _INTRO.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
     if (counted := _COUNTED.search(said)) is not None and UNSETTLED.search(counted[0]) is None:
@@ -156,8 +155,7 @@ def stated(sentence: str) -> str | None:
     if start is None and not reasons and _SETS_OUT.match(said) is not None:
         return None
     plain = bool(reasons) or start is not None or UNSETTLED.search(claim) is None
-    value = _claimed(claim, sentence, plain)
-    return claim if value is None and headed and len(claim.split()) < 6 else value or None
+    return _claimed(claim, sentence, plain) or None
 
 
 def _worked_out(sentence: str) -> str | None:

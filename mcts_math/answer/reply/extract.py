@@ -28,9 +28,6 @@ _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"|\A\s*\(?([A-Z])[.)](?: (?:(?!\([A-Z]\))[^\n]){1,100})?(?=\n\s*\n|\s*\Z)(?!.*(?:^|\. )\(?[A-Z][.)])",
     re.MULTILINE | re.DOTALL,
 )
-_HEADING: Final = re.compile(
-    r"(\$?)\\text(?:bf)?\s?\{\s{0,3}((?:final )?answer)\s{0,3}:\s{0,3}\}", re.IGNORECASE
-)  # LaTeX
 _OUTPUT: Final = re.compile(r"(?:\A|\n)```(?:output|text)?\n([^\n`]{1,300})\n```\Z")  # of a program, at the very end
 _VERDICT: Final = re.compile(
     r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b"
@@ -91,7 +88,7 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
 
 
 def _answer(reply: str, cut: bool) -> str | None:
-    reply = _END_OF_TEXT.sub("", _HEADING.sub(r"\2: \1", _CODE.sub("", reply)))
+    reply = _END_OF_TEXT.sub("", _CODE.sub("", reply))
     reply = _EMPTY_BOX.sub("", _CALCULATED.sub("", reply))
     if found := _marked(reply, reply[: _ended(reply)] if cut else reply):
         best = max(found, key=_weight)

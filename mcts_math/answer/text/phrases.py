@@ -43,12 +43,6 @@ _PLACED: Final = frozenset(  # before brackets
         "incenter intercept maximum minimum extremum root eigenvector eigenvalue normal gradient velocity image foot"
     )
 )
-_MEASURED: Final = (
-    r"(?:the )?(?:rank|nullity|degree|order|dimension|determinant|trace|slope|gradient|radius|diameter|area|volume"
-    r"|perimeter|circumference|length|width|height|mean|median|mode|range|variance|period|amplitude|maximum|minimum"
-    r"|quotient|remainder)(?: of [a-z]{3,12})?"
-)
-_MEASURE: Final = re.compile(rf"(?P<subject>{_MEASURED}) (?P<value>-?\d\S*)", re.IGNORECASE)  # rank 2
 _MAX_TURN: Final = 300  # characters
 _PRONOUNS: Final = frozenset({"it", "this", "that", "there", "they", "he", "she", "we"})
 _MOMENT: Final = re.compile(  # E[X] = 5
@@ -92,8 +86,6 @@ _WRITTEN: Final[tuple[tuple[str, Meaning], ...]] = (
      lambda m: f"{m[1]}{'>=' if m[2] else '<' if m[3] else '<=' if m[4] else '>'}0"),
     (r"(?:for )?all (?:positive |natural |real )?(?:integers|numbers) (?=([nmkpqN])\b)(.*(?:[<>≥≤]|\\[gl]e).*)",
      r"\2, \1\\in\\mathbb{Z}"),
-    (r"(?:the )?(?:only |two |three |four )?(?:(?:solution|function|answer|root)s?|possibilities) (?:is"
-     r"|are):? ([^:]{1,80}=.*)", r"\1"),
     (r"N or (?:(more|greater|above|higher)|less|fewer|below|lower)", lambda m: f"x{'>=' if m[2] else '<='}{m[1]}"),
     (r"(?:all |the )?(non-?)?(?:positive|(negative)) (?:real numbers|reals|numbers)",
      lambda m: _half_line(at_zero=bool(m[1]), upwards=bool(m[1]) == bool(m[2]))),
@@ -197,8 +189,6 @@ def sentence(words: str) -> Sentence | None:
     if (match := _MOMENT.fullmatch(words)) is not None:
         name = "Var" if match.group("name") in ("V", "D") else match.group("name")
         return Sentence(f"{name} {match.group('of')}", match.group("value"))
-    if (match := _MEASURE.fullmatch(words)) is not None:
-        return Sentence(match["subject"], match["value"])
     if (match := _LABEL.fullmatch(words)) is not None and _names_value(match.group("subject"), match.group("sign")):
         return None if _denies(match.group("subject")) else Sentence(match.group("subject"), match.group("value"))
     match = _SENTENCE.fullmatch(words)
