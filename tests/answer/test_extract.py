@@ -358,7 +358,6 @@ def test_ends_of_replies(text: str, answer: str | None) -> None:
         (r"$\boxed{12}$. Check: for $n=1$ we get $\boxed{1}$.", "12"),
         (r"\boxed{12} rather than \boxed{13}", "12"),
         (r"If we include 1, the count is $\boxed{5}$.", "5"),
-        (r"$\boxed{\sqrt2}$, which is approximately $\boxed{1.41}$", r"\sqrt2"),
         # another turn
         ("\\boxed{5}<|im_end|>\n<|im_start|>user\nNext?<|im_end|>\n<|im_start|>assistant\n\\boxed{9}", "5"),
     ],
