@@ -13,16 +13,15 @@ from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.vocabulary import MARKS
 
 _BOX: Final = re.compile(
-    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))([^\s$]+)|<(?:final[_ ]?)?answer>"
-    r"|\[answer\](?=[^\[\]]{0,300}\[/answer\])|<solution>(?=[^<\n]{1,80}</solution>)",
+    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))([^\s$]+)"
+    r"|<(?:final[_ ]?)?answer>|<solution>(?=[^<\n]{1,80}</solution>)",
     re.IGNORECASE,
 )
-_END_TAG: Final = re.compile(r"</(?:(?:final[_ ]?)?answer|solution)>|\[/answer\]", re.IGNORECASE)
+_END_TAG: Final = re.compile(r"</(?:(?:final[_ ]?)?answer|solution)>", re.IGNORECASE)
 _GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad){0,20}"
 _JOINED: Final = re.compile(
-    rf"(?<=\}})(?:[ $]|\\[()]){{0,9}}\n?(?:[ $]|\\[()]){{0,9}}|{_GAP}"
-    rf"(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}})"
-    rf"{_GAP}(?:[a-z]\s*=\s*)?"
+    rf"(?<=\}})(?:[ $]|\\[()]){{0,9}}\n?(?:[ $]|\\[()]){{0,9}}"
+    rf"|{_GAP}(?:,|;|(?:,\s*)?(?:and|or)|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}}){_GAP}(?:[a-z]\s*=\s*)?"
 )
 _FORMATTING: Final = re.compile(r"[$*#]|\\[()\[\]]|\\q?quad")
 _PART: Final = re.compile(
@@ -131,7 +130,7 @@ def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, in
     """Where what a box holds starts and ends, and where the box ends; None where it does not."""
     if box.group(1) is not None:
         return box.start(1), box.end(1), box.end()
-    if box.group().startswith(("<", "[")):
+    if box.group().startswith("<"):
         place = bisect_left(tags, (box.end(), 0))
         return None if place == len(tags) else (box.end(), *tags[place])
     end = closed.get(box.end())
@@ -139,7 +138,7 @@ def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, in
 
 
 def _content(box: re.Match[str], inside: str, read_tag: Callable[[str], str]) -> str:
-    if box.group().startswith(("<", "[")):
+    if box.group().startswith("<"):
         content = read_tag(inside)
     else:
         content = inside.strip(".,;") if box.group(1) is not None else without_colour(inside).strip()

@@ -32,10 +32,6 @@ _NO_EFFECT: Final = re.compile(
     r"noindent|centering|rm|it|bf|tiny|small|normalsize|large|Large|LARGE|huge|Huge|angle|triangle|measuredangle|[hv]?phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})"
     r"(?![a-zA-Z])"
 )
-_FONT: Final = re.compile(r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}")
-_CLASSED: Final = re.compile(r"\\math(?:op|bin|rel) ?(?:\{((?:[^{}]|\{[^{}]*\})*)\})?|\\(?:mathord|smash(?:\[[bt]\])?)")
-_GLUE: Final = re.compile(r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))")
-_DECIMAL: Final = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _COLOURED: Final = re.compile(
     r"\\(?:text|font|background)?color(?:box)? {0,3}(?:\[[^\[\]]{0,20}\])? {0,3}\{[^{}]{0,60}\}"
 )
@@ -53,15 +49,30 @@ _WRAPPING: Final = re.compile(
     r"^\s{0,9}#{1,6}\s{1,3}|<(?:b|i|em|strong|span|p)>(?=(?:[^<]|<[a-z]{1,6}>){0,99}</)|<answer>"
     r"|</(?:answer|b|i|em|strong|span|p)>|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
 )
-_FOREIGN: Final = habits(
-    ("", rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])", meaning)
-    for words, meaning in (
-        ("、", ", "),
-        (r"并且|且|及|和|与|かつ|および|그리고|이고|(?<=\s)(?:и|und|et|và)(?=\s)", " and "),
-        (r"或者|或|または|あるいは|또는|(?<=\s)(?:или|oder|ou|veya|hoặc)(?=\s)", " or "),
+_JOINTS: Final = habits(  # in other languages
+    (
+        ("\\text", r"\\text ?\{\s?(且|及|和|与|或|или|и|und|oder|et|ou|또는|그리고)\s?\}", r" \1 "),
+        *(
+            ("", rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])", meaning)
+            for words, meaning in (
+                ("、", ", "),
+                (r"并且|且|及|和|与|かつ|および|그리고|이고|(?<=\s)(?:и|und|et|và)(?=\s)", " and "),
+                (r"或者|或|または|あるいは|또는|(?<=\s)(?:или|oder|ou|veya|hoặc)(?=\s)", " or "),
+            )
+        ),
     )
 )
-_FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
+_STYLES: Final = habits(  # one after another: what is a class of symbols may hold a comma
+    (
+        ("\\", r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}", r"\\math\1{\2}"),
+        ("\\", r"\\math(?:op|bin|rel) ?(?:\{((?:[^{}]|\{[^{}]*\})*)\})?|\\(?:mathord|smash(?:\[[bt]\])?)", r"\1"),
+        (r"\text", r"\\text\{,\}", "{,}"),
+        ("{:}", r"\{:\}", ":"),
+        (",", r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))", ""),
+        ("{,}", r"(?<=\d)\{,\}(?=\d)", "."),
+        (r"\!", r"\\!", ""),
+    )
+)
 _BEHIND_FORMULA: Final = re.compile(r"(\$[^$]+\$) ?([A-Za-z]{1,3})(\^?[23])?[. ]{0,2}")  # a unit: `$\frac12$ m`
 _BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])")
 _STRUCK: Final = re.compile(r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])")
@@ -90,8 +101,7 @@ def normalise(text: str) -> str:
     text = without_colour(text.strip())
     if not text.isascii():
         text = _SCALED.sub(r" \1 ", plain_alphabet(text))
-    text = _FOREIGN_TEXT.sub(r" \1 ", text) if "\\text" in text else text
-    text = rewritten(text, _FOREIGN) if " " in text or not text.isascii() else text
+    text = rewritten(text, _JOINTS) if " " in text or not text.isascii() else text
     if "\\\\" in text and ("\\\\begin" in text or "\\begin" not in text):
         if "\\\\{" not in text:  # a line's end in a box
             text = text.replace("\\\\}", "}")
@@ -103,9 +113,7 @@ def normalise(text: str) -> str:
         text = _unwrap(text[lead.end() :])
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
-    text = _CLASSED.sub(r"\1", _FONT.sub(r"\\math\1{\2}", text)) if "\\" in text else text
-    text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":")))
-    text = _ordered(text.replace("\\!", ""))
+    text = _ordered(rewritten(text, _STYLES))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
     return _trim(_collapse(rewrite(_tight(_LEAD.sub("", text)))))

@@ -81,9 +81,8 @@ _WRITTEN: Final[tuple[tuple[str, Meaning], ...]] = (
      r"(?: (?:be|equals?|equal to))* V", r"\1\\ne \2"),
     (r"N (?:out of|in|over) N", r"\1/\2"),
     (rf"X({'|'.join(_COMPARED)}) V", lambda m: f"{m[1] or 'x'}{_COMPARED[m[2].lower()]}{m[3]}"),
-    (r"([a-z]) (?:is|must be) (?:always )?(?:an? )?(?:(non-?)?(negative)|(?:(non-?)?positive"
-     r"|positive))(?: real)?(?: number)?",
-     lambda m: f"{m[1]}{'>=' if m[2] else '<' if m[3] else '<=' if m[4] else '>'}0"),
+    (r"([a-z]) (?:is|must be) (non-?)?(?:(negative)|positive)",
+     lambda m: f"{m[1]}{'<' if bool(m[2]) != bool(m[3]) else '>'}{'=' * bool(m[2])}0"),
     (r"(?:for )?all (?:positive |natural |real )?(?:integers|numbers) (?=([nmkpqN])\b)(.*(?:[<>≥≤]|\\[gl]e).*)",
      r"\2, \1\\in\\mathbb{Z}"),
     (r"N or (?:(more|greater|above|higher)|less|fewer|below|lower)", lambda m: f"x{'>=' if m[2] else '<='}{m[1]}"),
@@ -125,9 +124,8 @@ _WRITTEN: Final[tuple[tuple[str, Meaning], ...]] = (
     (r"(?:(?:the )?limit\b|\\lim)[^,:;]* does not exist", "undefined"),
     (r"(?!.*\b(?:and|m[ai][xn]\w*|left|right)\b)[^\d,:;=]{0,60} does not exist", "undefined"),
     (r"(.{1,60}) (?:has|have) (?:a |the )?winning strategy", r"\1 wins"),
-    (r"(?:diverges|tends|goes) to (.{0,9}\\?infty|.{0,9}infinity)", r"\1"),
     (r"([a-z][a-z -]{2,60}) \(N\)", lambda m: m[2] if spelled_number(m[1]) == Fraction(m[2]) else m[0]),
-    (r"(?:converges to|equals?|equal to|on|at) (.+)", r"\1"),
+    (r"(?:(?:con|di)verges to|tends to|equals?|equal to|on|at) (.+)", r"\1"),
     (r"(-?\d+(?:\.\d+| \d+/\d+)?) ([a-z]{3,20}s) of ((?:the )?[a-z]{3,20}(?: [a-z]{3,20})?)",
      lambda m: m[0] if m[2] in {**PART_WORDS, **SCALE_WORDS} else rf"{m[1]}\text{{ {m[2]} of {m[3]}}}"),
 )  # fmt: skip

@@ -115,23 +115,16 @@ ORDINALS: Final = {
 # Phrases that mean the same; the first of each row is the name.
 _PHRASES: Final = """
 no solution, no solutions, none, no real solution, no real solutions, empty set, the empty set, no real roots,
- there is no solution, there are no solutions, no solution exists, no solutions exist, no such number, no real root,
- 无解, 無解, 无实数解, 无实根, 空集,
- 해 없음, 해가 없다, 解なし, нет решений, нет корней, keine lösung, pas de solution, aucune solution, sin solución,
- no hay solución, sem solução, nessuna soluzione
+ there is no solution, there are no solutions, no solution exists, no real root, 无解, 無解, 无实数解, 无实根, 空集,
+ 해 없음, 解なし, нет решений, keine lösung, aucune solution, sin solución, no hay solución
 impossible, not possible, it is impossible, it is not possible
-cannot be determined, can't be determined, can not be determined, it cannot be determined, it can't be determined,
- cannot be determined from the information given, cannot be determined from the given information,
- not enough information, insufficient information, not enough information given, impossible to determine
-充分不必要条件, 充分不必要, 充分而不必要条件, 充分非必要条件, sufficient but not necessary,
- sufficient but not necessary condition, sufficient condition but not necessary
-必要不充分条件, 必要不充分, 必要而不充分条件, 必要非充分条件, necessary but not sufficient,
- necessary but not sufficient condition, necessary condition but not sufficient
-充要条件, 充要, 充分必要条件, 充分且必要条件, necessary and sufficient, necessary and sufficient condition
+cannot be determined, can't be determined, can not be determined, it cannot be determined, not enough information,
+ cannot be determined from the information given, cannot be determined from the given information
+充分不必要条件, 充分不必要, 充分而不必要条件, 充分非必要条件, sufficient but not necessary
+必要不充分条件, 必要不充分, 必要而不充分条件, 必要非充分条件, necessary but not sufficient
+充要条件, 充要, 充分必要条件, 充分且必要条件, necessary and sufficient
 counterclockwise, anticlockwise, counter clockwise, anti clockwise
-undefined, does not exist, dne, d.n.e, limit dne, not defined, doesn't exist, limit does not exist,
- indeterminate, 不存在, 无定义,
- 존재하지 않는다, 存在しない, не существует, existiert nicht, n'existe pas, no existe, não existe
+undefined, does not exist, dne, d.n.e, limit dne, not defined, doesn't exist, limit does not exist, 不存在, 无定义
 all real numbers, all reals, the real numbers, real numbers, any real number, all real number
 integers, all integers, the integers, the set of integers, set of integers, set of all integers
 natural numbers, naturals, all natural numbers, positive integers, all positive integers, every positive integer,
