@@ -11,6 +11,7 @@ from mcts_math.answer.reply.boxes import Found, last_box
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
 from mcts_math.answer.reply.marks import NOTHING, SUPPOSED, clean, last_mark
 from mcts_math.answer.reply.sentences import ADMITTED, is_supposed, set_right, taken_back
+from mcts_math.answer.text.habits import habits, rewritten
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
     r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?(?:[Oo]ption )?"
@@ -45,15 +46,17 @@ _FIELD: Final = re.compile(
     r'("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
     r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
-_CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)|\[asy\].*?\[/asy\]", re.DOTALL)
-_EMPTY_BOX: Final = re.compile(r"\$?\\boxed ?\{\s{0,9}\}\$?")
-_CALCULATED: Final = re.compile(r"<<[^<>=\n]{1,120}=[^<>\n]{1,60}>>")  # of GSM8K's calculator: 13*2 = <<13*2=26>>26
+_NO_TEXT: Final = habits(  # programs, the end of the text, GSM8K's calculator (13*2 = <<13*2=26>>26), empty boxes
+    (
+        ("", r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)|\[asy\].*?\[/asy\]", ""),
+        ("<", r"(?i)(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", ""),
+        ("<<", r"<<[^<>=\n]{1,120}=[^<>\n]{1,60}>>", ""),
+        ("boxed", r"\$?\\boxed ?\{\s{0,9}\}\$?", ""),
+    )
+)
 _NEXT_TURN: Final = re.compile(
     r"(?<=\S)(?:\n\s?\n(?:(?:Human|User|Question|Q|Problem):|### Instruction)"
     r"|(?:<\|(?:im_end|eot_id|end)\|>|</s>)\s{0,3}(?=<\||<s>|\[INST))"
-)
-_END_OF_TEXT: Final = re.compile(
-    r"(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", re.IGNORECASE
 )
 _BARE: Final = re.compile(
     r"(?=.*[A-Za-z\d])(?:[^\w\n#\\]|\\(?![a-zA-Z])|[_\dπ²³¹⁰⁴-⁹₀-₉]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
@@ -88,8 +91,7 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
 
 
 def _answer(reply: str, cut: bool) -> str | None:
-    reply = _END_OF_TEXT.sub("", _CODE.sub("", reply))
-    reply = _EMPTY_BOX.sub("", _CALCULATED.sub("", reply))
+    reply = rewritten(reply, _NO_TEXT)
     if found := _marked(reply, reply[: _ended(reply)] if cut else reply):
         best = max(found, key=_weight)
         return best.answer and (_corrected(reply, best.start) or _by_cases(reply, best))

@@ -9,6 +9,7 @@ from mcts_math.answer.reply.boxes import Found, is_empty_box
 from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import ORNAMENT, first_list
 from mcts_math.answer.reply.sentences import is_aside
+from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 
@@ -51,16 +52,16 @@ _STOP: Final = re.compile(
     r"|I hope it is correct|<\||####",
     re.IGNORECASE,
 )
-_COPULA: Final = re.compile(r" ?(?:입니다|이다|이에요|です|である|になる)[.。]?$")
-_DENIED: Final = re.compile(
-    r"\Anot [^,\n]{1,40},? but (?=\S)|, not (?=[$\\\d-]|\(?[A-Z]\)?\W{0,3}\Z).*\Z|\Anot (?=[$\\\d-]).*\Z", re.DOTALL
-)
 _BULLET: Final = re.compile(r"\A[-*>] (?=\S)")
-_ADVERB: Final = re.compile(
-    r"\A(?:(?:(?:most )?likely|probably|therefore|thus|hence|then|simply|indeed|just|donc|also),? (?=\S)"
-    r"|(?:(?:the|la|el|die|le) )?(?:(?:option|opción|choice|antwort|réponse) )?(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
-    re.IGNORECASE,
-)
+_AROUND: Final = habits(  # an answer: adverbs and articles, what is denied, a copula
+    (
+        ("", r"(?i)\A(?:(?:(?:most )?likely|probably|therefore|thus|hence|then|simply|indeed|just|donc|also),? (?=\S)"
+         r"|(?:(?:the|la|el|die|le) )?(?:(?:option|opción|choice|antwort|réponse) )?(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
+         ""),
+        ("not ", r"\Anot [^,\n]{1,40},? but (?=\S)|, not (?=[$\\\d-]|\(?[A-Z]\)?\W{0,3}\Z).*\Z|\Anot [$\\\d-].*\Z", ""),
+        ("", r" ?(?:입니다|이다|이에요|です|である|になる)[.。]?$", ""),
+    )
+)  # fmt: skip
 _CHOICE: Final = re.compile(r"\(?([A-Z])(?:\)?[.:]?|\)?[.:]? ?\(\$[^()$]*\$\))")  # alone, or with its value in brackets
 _STRAY: Final = re.compile(r"[^()\[\]]*[)\]]")
 _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|[。।]")
@@ -128,8 +129,7 @@ def clean(text: str) -> str | None:
     text = ORNAMENT.sub("", _BOLD.sub(r"\1", without_colour(text).strip()))
     if text.count("**") == 1:  # the other one was part of the mark
         text = re.sub(r"\*\*(?: \(.*)?", "", text, flags=re.DOTALL)
-    text = _ADVERB.sub("", text.strip("*_").strip(), count=1)
-    text = _COPULA.sub("", _DENIED.sub("", text, count=1))
+    text = rewritten(text.strip("*_").strip(), _AROUND)
     for enclosed in (_DISPLAY.match(text), _DOLLARS.match(text)):
         if enclosed is not None:
             return "".join(enclosed.groups("")).strip(" \n.") or None

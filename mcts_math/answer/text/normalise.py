@@ -62,6 +62,18 @@ _JOINTS: Final = habits(  # in other languages
         ),
     )
 )
+_MARKDOWN: Final = habits(  # what is struck out, and stars around a number
+    (
+        ("~~", r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])", ""),
+        ("", r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])", r"\2"),
+    )
+)
+_SPACES: Final = habits(  # that say nothing: at braces, around what is raised or lowered, and behind a font
+    (
+        ("\\", r"\\(math(?:bb|rm|bf|cal)|boldsymbol|bm|text|vec)(?: |(?=\d)) ?([A-Za-z\d])", r"\\\1{\2}"),
+        (" ", r"(?<=[{^_]) | (?=[}^_])|(?<=[a-zA-Z}]) (?=\{)", ""),
+    )
+)
 _STYLES: Final = habits(  # one after another: what is a class of symbols may hold a comma
     (
         ("\\", r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}", r"\\math\1{\2}"),
@@ -74,8 +86,6 @@ _STYLES: Final = habits(  # one after another: what is a class of symbols may ho
     )
 )
 _BEHIND_FORMULA: Final = re.compile(r"(\$[^$]+\$) ?([A-Za-z]{1,3})(\^?[23])?[. ]{0,2}")  # a unit: `$\frac12$ m`
-_BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])")
-_STRUCK: Final = re.compile(r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])")
 _SCALED: Final = re.compile(r"(?<=\d)\s*([百千]?[万萬만亿億억]|[百千](?![克米瓦卡帕伏焦赫分]))")
 _RAY: Final = re.compile(r"\\(?:vec|overrightarrow) ?\{ ?([A-Z]) ?([A-Z]) ?\}")
 _ANGLE: Final = re.compile(r"(?:\bm ?)?\\(?:measured)?angle ?\{? ?([A-Z]) ?([A-Z]) ?([A-Z])\b ?\}?")
@@ -83,8 +93,6 @@ _LENGTHS: Final = re.compile(r"(?<![A-Za-z\\{])([A-Z]{2})(?![A-Za-z])")
 _TIMES: Final = re.compile(
     r"(?<![A-Za-z\\{])[A-Z]{2} ?(?:\\cdot|\\times|\*) ?[A-Z]{2}(?![A-Za-z])"
 )  # of lengths AB and CD
-_LOOSE: Final = re.compile(r"(?<=[{^_]) | (?=[}^_])|(?<=[a-zA-Z}]) (?=\{)")
-_BARE_FONT: Final = re.compile(r"\\(math(?:bb|rm|bf|cal)|boldsymbol|bm|text|vec)(?: |(?=\d)) ?([A-Za-z\d])")
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
@@ -92,7 +100,7 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
-    text = _without_markdown(text)
+    text = rewritten(text, _MARKDOWN)
     if (behind := _BEHIND_FORMULA.fullmatch(text)) is not None and behind[2] in UNITS:
         text = rf"{behind[1]}\text{{ {behind[2]}{behind[3] or ''}}}"
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
@@ -116,13 +124,8 @@ def normalise(text: str) -> str:
     text = _ordered(rewritten(text, _STYLES))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
     text = _collapse(_SPACING.sub(" ", text))
-    return _trim(_collapse(rewrite(_tight(_LEAD.sub("", text)))))
-
-
-def _without_markdown(text: str) -> str:
-    """`text` without what is struck out, and without stars around a number."""
-    text = _STRUCK.sub("", text) if "~~" in text else text
-    return _BOLD_NUMBER.sub(r"\2", text) if "**" in text or "__" in text else text
+    text = _LEAD.sub("", text)
+    return _trim(_collapse(rewrite(rewritten(text, _SPACES) if " " in text else text)))
 
 
 def _ordered(text: str) -> str:
@@ -149,11 +152,6 @@ def without_colour(text: str) -> str:
 def _collapse(text: str) -> str:
     """`text` with single spaces: what follows may look for several optional spaces in a row."""
     return " ".join(text.split())
-
-
-def _tight(text: str) -> str:
-    """`text` without spaces that say nothing, at braces and around what is raised or lowered; fonts with braces."""
-    return _LOOSE.sub("", _BARE_FONT.sub(r"\\\1{\2}", text) if "\\" in text else text) if " " in text else text
 
 
 def _unwrap(text: str) -> str:

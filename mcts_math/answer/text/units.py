@@ -113,7 +113,7 @@ amount: mol*=1 mole; amount,length-3: M*=1000 molar; bit: bit*=1 bit bits; byte:
 """
 _ALSO: Final = """
 g: gm gms г 克; kg: kilo kilos kgs кг 千克 公斤; km: kms км 千米 公里; m: м 米; cm: см 厘米; mm: мм 毫米; dm: 分米
-L: l л 升; mL: ml мл 毫升 cc; cL: cl; dL: dl; s: sec secs с 秒; min: мин 分钟 분; h: ч 小时 часов 시간 時間 Stunden heures
+L: l л 升; mL: ml мл 毫升 cc; cL: cl; dL: dl; s: sec secs с 秒; min: мин 分钟 분; h: ч 小时 часов 시간 Stunden heures
 day: 天 дня дней 일 Tage jours días; year: 年 лет 년 Jahre años; degree: 度 градусов Grad; kB: KB
 dollar: 美元; yuan: 元; ohm: Ω Omega; kohm: kΩ; Mohm: MΩ; mohm: mΩ
 """
