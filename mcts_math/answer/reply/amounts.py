@@ -26,7 +26,6 @@ _SPELT: Final = (  # y = 2x + 5, 3n - 1, a⁵b³, x > 3, 2 < x < 7
     r"|s)[²³])\d{0,9}(?:[a-z][²³⁰¹⁴-⁹]{0,3}){1,6}(?![A-Za-z])"
     rf"|{AMOUNT} ?[<≤]=? ?[a-z] ?[<≤]=? ?{AMOUNT}|{_MEASURED}"
     r"|[-−]?\d{0,9}(?:√\(?\d{1,9}\)?|π)(?:/\d{1,9})?(?!\w)"
-    r"|(?:January|February|March|April|May|June|July|August|September|October|November|December) \d{1,2}(?:, \d{4})?"
     rf"|[a-z] ?(?:[<>]=?|[≤≥≠]) ?{AMOUNT}(?![A-Za-z0-9_.!^*/])"
 )
 VALUE: Final = (
@@ -67,22 +66,16 @@ _EQUATION: Final = re.compile(
 _NUMBER: Final = re.compile(
     r"(?!\s*0\s*\Z)(?:[^A-Za-z<>]|\\(?:[dt]?frac|sqrt|pi|cdot|times|text ?\{[^{}]*\}|circ|%)(?![a-z])){1,60}"
 )
-_ARROW: Final = re.compile(r"\\(?:(?:Longr|R)ightarrow|implies)(?![a-z])|⇒")
-_SHORT_ARROW: Final = re.compile(r"\\(?:longr|r)ightarrow(?![a-z])|→")
 _ROUNDED: Final = re.compile(r"\\approx(?![a-z])|≈")
-_COMPARED: Final = re.compile(r"(?:[<>]|(?<![\d)])!)\Z")  # no equation; 3!=6 is one
 _EQUAL: Final = r"[a-zA-Z](?:_\{?\w\}?)? ?=[^=,]+"
 _EQUATIONS: Final = re.compile(rf"{_EQUAL}(?:,(?:\s|\\[,;: ]|\\q?quad)*{_EQUAL})+")  # x = 1, y = 2
-_LINEAR: Final = re.compile(r"-?\d{1,4}[a-z] ?[-+] ?\d{0,4}[a-z]|-?[a-z] ?[-+] ?\d{1,4}[a-z]")  # 2x + 3y, of a line
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
-_SYSTEM: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered|cases)\}|&|\\left\\\{|\\right\.")
-_ROW: Final = re.compile(r"([a-zA-Z])(?:_\{?(\d)\}?)? ?= ?[^=]*[^=.,\s][.,]?")
 _NAMED: Final = re.compile(r"\s*[a-zA-Z](?:_\{?\w\}?)? ?=")
 _GAP: Final = r"(?:\s|\\q?quad(?![a-z])|\\[,;: ])*"
 _JOINED: Final = re.compile(rf"{_GAP}\\(?:text|mbox|textrm|mathrm)\{{\s*(and|or)\s*\}}{_GAP}")
 _CONGRUENT: Final = re.compile(r"\\equiv(?![a-z])|≡")
 _NUMBERS: Final = re.compile(r"(?:[^A-Za-z]|\\[a-z]{2,10})*")
-_WHERE: Final = re.compile(r",?(?:\s|\\[,;: ]|\\q?quad)*\\text ?\{ ?(?:where|for|since|because|as)\b")
+_WHERE: Final = re.compile(r",?(?:\s|\\q?quad)*\\text ?\{ ?(?:where|for|since|because|as)\b")
 _TAIL: Final = re.compile(r"(?:\\[,;!]|[\s.,]){1,9}\Z")
 _MODULO: Final = re.compile(r"\\p?b?mod(?![a-z])|\(mod\b|\\text\{ ?mod")
 
@@ -95,14 +88,9 @@ def right_side(formula: str, context: str) -> str:
     formula = _WHERE.split(formula.removeprefix(r"\(").removesuffix(r"\)"))[0]
     if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
         formula = formula.strip("$")
-    if (system := _system(formula)) is not None:
-        return system
     if len(parts := _JOINED.split(formula)) > 1 and all(map(_NAMED.match, parts[::2])):
         return "".join(f" {part} " if place % 2 else right_side(part, context) for place, part in enumerate(parts))
-    formula = _ARROW.split(formula if r"matrix}" in formula else _ROWS.sub("", formula))[-1]
-    *before, after = _SHORT_ARROW.split(formula)
-    if any("=" in part for part in before) or _NUMBER.fullmatch(after) is not None:  # else of a reaction, or of a map
-        formula = after
+    formula = formula if r"matrix}" in formula else _ROWS.sub("", formula)
     if _EQUATIONS.fullmatch(formula.strip()) is not None:
         return formula.strip()
     if len(rounded := _ROUNDED.split(formula)) > 2:
@@ -113,23 +101,10 @@ def right_side(formula: str, context: str) -> str:
     ends, depth = [], 0
     for place, char in enumerate(formula):
         depth += (char in "([{") - (char in ")]}")
-        if char == "=" and not depth and _COMPARED.search(formula, max(place - 2, 0), place) is None:
+        if char == "=" and not depth and formula[max(place - 1, 0) : place] not in ("<", ">"):
             ends.append(place)
     left, right = (formula[: ends[-1]], formula[ends[-1] + 1 :]) if ends else ("", formula)
     named = len(ends) != 1 or _NAME.fullmatch(left) is not None
     named = named or (r"matrix}" in right and r"matrix}" not in left)  # A x, multiplied out
-    number = _NUMBER.fullmatch(right) is not None and _LINEAR.fullmatch(left.strip()) is None
-    named = named or (number and _EQUATION.search(context) is None)
+    named = named or (_NUMBER.fullmatch(right) is not None and _EQUATION.search(context) is None)
     return _TAIL.sub("", right if named else formula).strip()
-
-
-def _system(formula: str) -> str | None:
-    """The rows of a system that says what each of its letters is, as a list; None of any other formula."""
-    rows = [row.strip() for row in _SYSTEM.sub("", formula).split(r"\\") if row.strip()]
-    found = [_ROW.fullmatch(row) for row in rows]
-    names = [(ord(row[1]), int(row[2] or 0)) for row in found if row is not None]
-    first, last = min(names, default=(0, 0)), max(names, default=(0, 0))
-    span = last[0] - first[0] + last[1] - first[1]  # of x, y, z or x_1, x_2; not of r, h, V, on the way to the last
-    if len(names) < 2 or len(names) < len(rows) or len(set(names)) < len(names) or span >= len(names):
-        return None
-    return ", ".join(row.rstrip(".,") for row in rows)

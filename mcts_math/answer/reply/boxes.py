@@ -13,20 +13,15 @@ from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.vocabulary import MARKS
 
 _BOX: Final = re.compile(
-    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))([^\s$]+)|<(?:final[_ ]?)?answer>"
-    r"|\[answer\](?=[^\[\]]{0,300}\[/answer\])|<solution>(?=[^<\n]{1,80}</solution>)",
+    r"\\(?:boxed|fbox|framebox)\s*(?=\{)|(?<![\\a-z])boxed(?=\{)|\\boxed(?:\s+|(?=\d))([^\s$]+)"
+    r"|<(?:final[_ ]?)?answer>|<solution>(?=[^<\n]{1,80}</solution>)",
     re.IGNORECASE,
 )
-_END_TAG: Final = re.compile(r"</(?:(?:final[_ ]?)?answer|solution)>|\[/answer\]", re.IGNORECASE)
+_END_TAG: Final = re.compile(r"</(?:(?:final[_ ]?)?answer|solution)>", re.IGNORECASE)
 _GAP: Final = r"(?:[\s$]|\\[()\[\],;]|\\q?quad){0,20}"
 _JOINED: Final = re.compile(
-    rf"(?<=\}})(?:[ $]|\\[()]){{0,9}}\n?(?:[ $]|\\[()]){{0,9}}|{_GAP}"
-    rf"(?:,|;|(?:,\s*)?(?:and|or)(?:\s+also)?|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}})"
-    rf"{_GAP}(?:[a-z]\s*=\s*)?"
-)
-_NEARLY: Final = re.compile(  # the decimal of the box in front
-    rf"{_GAP}[.,]?{_GAP}(?:(?:(?:which|that) is |or |i\.e\.,? )?(?:\\approx|≈|approximately|about|roughly|around)"
-    rf"|\((?:or )?equivalently,?){_GAP}"
+    rf"(?<=\}})(?:[ $]|\\[()]){{0,9}}\n?(?:[ $]|\\[()]){{0,9}}"
+    rf"|{_GAP}(?:,|;|(?:,\s*)?(?:and|or)|(?:,\s*)?\\text\s?\{{\s?,?\s?(?:and|or)\s?\}}){_GAP}(?:[a-z]\s*=\s*)?"
 )
 _FORMATTING: Final = re.compile(r"[$*#]|\\[()\[\]]|\\q?quad")
 _PART: Final = re.compile(
@@ -34,38 +29,24 @@ _PART: Final = re.compile(
     re.IGNORECASE,
 )
 _LABEL: Final = re.compile(
-    r"(?:\A|\n|[.:;,!?]\s|\b(?:and|while) )\s{0,3}(?:[-•] )?(?:and |while |but )?(?:the |its )?"
+    r"(?:\A|\n|[.:;,!?]\s|\band )\s{0,3}(?:[-•] )?(?:and )?(?:the )?"
     r"([a-z](?:[\w'-]| (?=\w)){0,40}(?:\(\w\))?)\s?(is|=|:|are|equals)\s{0,3}\Z",
     re.IGNORECASE,
 )
 _NO_PART: Final = re.compile(
-    r"\b(?:answer|result|final|total|altogether|in all|case|so|hence|thus|therefore|then|we|this|it|that)\b",
-    re.IGNORECASE,
+    r"\b(?:answer|result|final|total|altogether|in all|case|so|hence|thus|therefore|then|we|this|it|that)\b", re.I
 )
-_WHOLE: Final = re.compile(r"\b(?:answer|result|final|total|altogether|in all)\b", re.IGNORECASE)
-_KIND: Final = re.compile(r"\b(?:first|second|third|fourth|other|min\w+|max\w+|least|greatest)\b", re.IGNORECASE)
-_DENIED: Final = re.compile(
-    r"\b(?:not|isn't|rather than|instead of|(?:reject|discard|exclud)(?:s|es|ing)?)"
-    r"(?: (?:be|equal(?: to)?|simply|just))?[\s$]{0,3}(?:\\[(\[]\s?)?\Z",
-    re.IGNORECASE,
-)
+_DENIED: Final = re.compile(r"\b(?:not|isn't|rather than|instead of|reject(?:s|ing)?)[\s$]{0,3}(?:\\[(\[]\s?)?\Z", re.I)
 _PLACEHOLDER: Final = re.compile(
     r"(?:\\text ?\{ ?)?(?:your[ _]|the[ _]|final[ _]){0,3}answer(?: here)?(?: ?\})?|\?{1,3}|\.{3}|\\l?dots",
     re.IGNORECASE,
 )
 # What belongs to the value though it stands beside the box. Anything else may be a formula whose gap the box fills.
-_ORDER: Final = r"(?:[<>]|\\[lg]e(?:q|qslant)?(?![a-z])|\\[lg]t(?![a-z]))"
-_SIGN: Final = re.compile(
-    rf"(?:\$|\\[(\[]|[=&])\s?(-|\\pm|[a-z]\s?{_ORDER}|(?:-?[\d.]+|\\boxed\{{[^{{}}]{{1,20}}\}})\s?{_ORDER}\s?[a-z]\s?{_ORDER})\s?\Z"
-)
+_SIGN: Final = re.compile(r"(?:\$|\\[(\[]|[=&])\s?(-|\\pm)\s?\Z")
 _FACTOR: Final = re.compile(
-    r"\s?(\\pi|i|\\sqrt\{\w{1,9}\}|\\times\s?10\^\{?-?\d{1,3}\}?|\+\s?C|!(?=\s?(?:\$|\\[)\]])))(?=\s?(?:\$|\\[)\]]|[.,;\n]|\Z))"
+    r"\s?(\\pi|i|\\sqrt\{\w{1,9}\}|\\times\s?10\^\{?-?\d{1,3}\}?|\+\s?C)(?=\s?(?:\$|\\[)\]]|[.,;\n]|\Z))"
 )
 _FORMULA_ENDS: Final = re.compile(r"\s?(?:\$|\\[)\]]|[.,;\n]|\\text|\Z)")
-_EXTREME: Final = re.compile(
-    r"\b(?:least|smallest|greatest|largest|most|fewest|minimum|maximum|minimal|maximal)\b", re.I
-)
-_UNBOXED: Final = re.compile(r"\\boxed\{([^{}]*)\}")
 _SINGLE: Final = re.compile(r"[\w.]+|\\[dt]?frac\{\w+\}\{\w+\}|\\frac\d\d")
 
 
@@ -105,9 +86,7 @@ def last_box(text: str, read_tag: Callable[[str], str]) -> Found | None:
         if found and not _JOINED.fullmatch(text, end, following):
             previous = _extent(boxes[index - 1], closed, tags) if index else None
             before = text[max(match.start() - 600, previous[2] if previous is not None else 0) : match.start()]
-            if _NEARLY.fullmatch(text, end, following):
-                found.clear()
-            elif not (parts := _is_next_part(before, text[end:following])):
+            if not (parts := _is_next_part(before, text[end:following])):
                 break
         content = _content(match, text[first:last], read_tag)
         if not content or _DENIED.search(text[max(match.start() - 30, 0) : match.start()]):
@@ -132,13 +111,12 @@ def _is_next_part(before: str, between: str) -> bool:
         said = between[later[0].end() :].strip()
         if later[0][2].isdigit() and not later[0][1]:  # perhaps steps
             return not said or (said.endswith(":") and len(said) < 60 and not _NO_PART.search(said))
-        return (_NO_PART if later[0][1] is None and earlier[-1][1] is None else _WHOLE).search(said) is None
+        return later[0][1] is not None or earlier[-1][1] is not None or _NO_PART.search(said) is None
     first, second = _LABEL.search(before[-100:]), _LABEL.search(between)
     if first is None or second is None or len(between) > 100 or first[2] != second[2] or _NO_PART.search(second[1]):
         return False
-    if re.search(r"[.!?]\s|\n", between[: second.start(1)]) is None or first[2] == ":":
-        return first[1] != second[1]
-    return len(first[1]) == len(second[1]) == 1 or _KIND.sub("", first[1]) == _KIND.sub("", second[1]) != first[1]
+    one_sentence = re.search(r"[.!?]\s|\n", between[: second.start(1)]) is None or first[2] == ":"
+    return first[1] != second[1] if one_sentence else len(first[1]) == len(second[1]) == 1
 
 
 def is_empty_box(text: str) -> bool:
@@ -152,7 +130,7 @@ def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, in
     """Where what a box holds starts and ends, and where the box ends; None where it does not."""
     if box.group(1) is not None:
         return box.start(1), box.end(1), box.end()
-    if box.group().startswith(("<", "[")):
+    if box.group().startswith("<"):
         place = bisect_left(tags, (box.end(), 0))
         return None if place == len(tags) else (box.end(), *tags[place])
     end = closed.get(box.end())
@@ -160,7 +138,7 @@ def _extent(box: re.Match[str], closed: dict[int, int], tags: list[tuple[int, in
 
 
 def _content(box: re.Match[str], inside: str, read_tag: Callable[[str], str]) -> str:
-    if box.group().startswith(("<", "[")):
+    if box.group().startswith("<"):
         content = read_tag(inside)
     else:
         content = inside.strip(".,;") if box.group(1) is not None else without_colour(inside).strip()
@@ -168,14 +146,12 @@ def _content(box: re.Match[str], inside: str, read_tag: Callable[[str], str]) ->
 
 
 def _with_signs(text: str, box: _Extent) -> str:
-    """What a box holds with the sign, bound or factor that stands beside it in its formula: `x = -\\boxed{5}`."""
-    before = text[max(box.start - 80, 0) : box.start]
+    """What a box holds with the sign or factor that stands beside it in its formula: `x = -\\boxed{5}`."""
     factor = _FACTOR.match(text, box.end)
-    sign = _SIGN.search(before) if factor is not None or _FORMULA_ENDS.match(text, box.end) else None
-    if sign is not None and _EXTREME.search(before) and not sign.group(1).startswith(("-", "\\pm")):
-        sign = None  # the least n with n >= 5
+    ends = factor is not None or _FORMULA_ENDS.match(text, box.end) is not None
+    sign = _SIGN.search(text[max(box.start - 9, 0) : box.start]) if ends else None
     if sign is None and factor is None:
         return box.content
-    sign_text = _UNBOXED.sub(r"\1", sign.group(1)) if sign is not None else ""
     content = box.content if _SINGLE.fullmatch(box.content) else f"({box.content})"
-    return f"{sign_text}{' ' * sign_text[-1:].isalpha()}{content}{factor.group(1) if factor is not None else ''}"
+    before = sign[1].ljust(len(sign[1]) + sign[1][-1].isalpha()) if sign is not None else ""
+    return f"{before}{content}{factor[1] if factor is not None else ''}"

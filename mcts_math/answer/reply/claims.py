@@ -7,146 +7,100 @@ import re
 from typing import Final
 
 from mcts_math.answer.reply.amounts import AMOUNT, ONE, SEVERAL, VALUE, right_side, with_unit
-from mcts_math.answer.text.units import MEASURED
 from mcts_math.answer.text.vocabulary import NUMBER_WORDS
 
 ASIDE: Final = re.compile(
     r"(?<=[.!$])\s+\([^()]{1,300}\)\Z|\s\((?:[\d.]+\\?%|[^()]{0,80}(?<![\\a-z])[a-z]{2,}[^()]{0,80})\)(?=\W{0,3}\Z)"
 )
 _REASON: Final = re.compile(
-    r",? (?:(?:because|since)(?!.*, (?:\$?[a-z]\$? ?=|which (?:leaves|gives)|(?:the|they|he|she|it|we|there"
-    r"|you)(?:'\w{1,2})? .*\d))|of which|which (?:occurs|happens|is (?:attained|achieved|obtained))) .*\Z"
-    r"|, (?:attained|achieved|reached|occurring) (?:at|when|for|by) .*\Z|, (?:as(?! follows)|given that|after"
-    r"|no matter|regardless of|even though|although|while) [^,]*\Z|, with [^=]*\\ne.*\Z"
-    r"|,? with (?:a )?(?:remainder (?:of )?\$?0\$?|\$?\d+ [a-z ]*\b(?:left|remaining|over|to spare)\b[^,]*)\Z"
-    r"|(?:,? and|,) not (?:by )?(?=[$\d-]|[a-z] ?=)[^,]*\Z|,? (?:or|which is|that is,?) (?:approximately|about"
-    r"|roughly) .*\Z"
-    r"|, with (?:cent(?:er|re)|radius|dimensions)\b(?!.*, so\b).*\Z| with \d+ degrees of freedom\Z"
-    r"|, who (?:is|was|has|had|are) .*\Z"
-    r"|,? for (?:every|all|any|each) (?:(?:positive|natural|non-?negative|real|odd|even|integer) )*(?:integers?"
-    r"|numbers?|[a-z]|\$[^$]{1,40}\$)(?: [a-z]| \$[^$]{1,40}\$)?\Z| as \$?[a-z] ?(?:\\to|\\rightarrow|→)[^,]{1,40}\Z"
-    r"|, which (?:is|are) (?:less|more|greater|smaller|larger|fewer) than .*\Z",
+    r",? (?:(?:because|since)(?!.*, (?:\$?[a-z]\$? ?=|which gives|(?:the|he|she|it|we|there|you)(?:'\w{1,2})? .*\d))"
+    r"|of which|which (?:occurs|is (?:attained|achieved))) .*\Z"
+    r"|, (?:attained|achieved) (?:at|when|for|by) .*\Z|, (?:as(?! follows)|given that|after|although|while) [^,]*\Z"
+    r"|,? with \$?\d+ [a-z ]*\b(?:left|remaining|over)\b[^,]*\Z|(?:,? and|,) not (?:by )?(?=[$\d-]|[a-z] ?=)[^,]*\Z"
+    r"|,? (?:or|which is|that is,?) (?:approximately|about|roughly) .*\Z"
+    r"|,? for (?:every|all|any) (?:(?:positive|real) )*(?:integers? |numbers? )?(?:[a-z]|\$[^$]{1,40}\$)?\Z",
     re.DOTALL,
 )
-_WEEKDAY: Final = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-_BOLD: Final = re.compile(
-    rf"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{{1,120}}|\(?[A-Z]\)?|(?<=\b(?:be|is|on) \*\*){_WEEKDAY})(?<=\S)\*\*"
-)
+_BOLD: Final = re.compile(r"\*\*(?=\S)((?=[^*\n]*(?:\d|[$\\]))[^*\n]{1,120}|\(?[A-Z]\)?|[A-Z][a-z]+day)(?<=\S)\*\*")
 _BESIDE: Final = re.compile(r"[,;(]| (?:since|because|out of|for|when|if|as|to)\b")
 _JOINT: Final = re.compile(r"(?:,|, and|, or| and| or|、|和|) ?")
 CONCLUDES: Final = (
     r"(?:(?:therefore|thus|so|hence|then|consequently|in conclusion|finally|overall|altogether|in total)\b"
-    r"|it follows that\b|(?:decision|conclusion|verdict|solutions?|roots|final|tl;dr|results?)(?=:)"
-    r"|this (?:gives|means)\b|we (?:get|find|obtain|have|conclude)\b"
+    r"|it follows that\b|this (?:gives|means)\b|we (?:get|find|obtain|have|conclude)\b"
     r"|(?:donc|also|somit|por (?:lo )?tanto|portanto|quindi|dus)\b|因此|所以|故|综上)"
 )
 _START: Final = re.compile(rf"\W{{0,4}}(?:{CONCLUDES}[,:，]{{0,2}}\s*(?:that )?){{1,2}}", re.IGNORECASE)
 _SETS_OUT: Final = re.compile(
-    r"\W*(?:let|given|suppose|hint|plan|consider|assume|next|recall|where|(?:i|we)(?:'ll| will)"
-    r"|step \d+)\b(?! by)",
-    re.I,
+    r"\W*(?:let|given|suppose|hint|consider|assume|next|recall|where|(?:i|we)(?:'ll| will)|step \d+)\b(?! by)", re.I
 )
 _CLAUSE: Final = re.compile(
-    r"(?:,| and)? (?:so(?! far\b)|therefore|hence|thus|consequently|then(?! (?:compute|find|calculate|evaluate|solve"
-    r"|use)))\b[,:]? |, meaning (?:that )?(?=.*\d)|, which (?:means (?:that )?(?=.*\d)|(?=(?:leaves|gives|makes"
-    r"|yields) ))|(?<!\\); (?!if\b|otherwise\b)|，(?:所以|因此|故|则)"
+    r"(?:,| and)? (?:so(?! far\b)|therefore|hence|thus|then(?! (?:compute|find|calculate|solve|use)))\b[,:]? "
+    r"|, meaning (?:that )?(?=.*\d)|, which (?:means (?:that )?(?=.*\d)|(?=(?:leaves|gives|makes|yields) ))"
+    r"|(?<!\\); (?!if\b|otherwise\b)|，(?:所以|因此|故|则)"
 )
-_STATES: Final = re.compile(r"(?:the|its|our|adding|dividing|multiplying)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
+_STATES: Final = re.compile(r"(?:the|its|our)\b|[\w ]{1,40} gives\b", re.IGNORECASE)
 UNSETTLED: Final = re.compile(  # no claim, or one on a condition
-    r"\b(?:let|consider|suppose|assum\w+|(?<!all )(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])"
-    r"|(?:we|i|you) need to|want|must|if|maybe|perhaps|try|(?:next|first) (?:we|i|step|find|need)|not|never|cannot"
-    r"|can't|isn't|don't|cases?|steps?|known?|knew|(?<!the )given(?! by)|where|when|unless|except|least|most"
-    r"|(?:more|less|fewer|greater|smaller|larger) than(?= \W?\d)|(?<=\w )between(?= \W?\d)"
-    r"|(?:by|in) (?:comparison|contrast)|attained|remainder when|using|formula|example|otherwise"
-    r"|(?:is|are) (?:true|false)|naive|guess|we (?:start|begin)|another (?:reading|sense|interpretation)|in another)\b"
-    r"|\?|\b(?:i|we)(?:'ll| will)\b|\bsuffices\b|\bremains? to\b|\binducti\w+ hypothesis\b"
-    r"|\b(?:more|less) than (?:twice|half|double|triple|\w+ times|the (?:other|first|second|previous))\b|设"
-    r"|\A(?:plug|use|write|apply|integrate|substitute|please|call|contact|see|one of the)\b",
+    r"\b(?:let|consider|suppose|assum\w+|(?:we|i|you) (?:still )?(?:need|have to)(?! [\d$])|want|must|if|maybe|perhaps"
+    r"|try|(?:next|first) (?:we|i|step|find|need)|not|never|cannot|can't|isn't|don't|cases?|steps?|known?"
+    r"|(?<!the )given(?! by)|where|when|unless|except|least|most|than(?= \W?\d)|(?:more|less) than (?:twice|half"
+    r"|\w+ times|the other)"
+    r"|(?<=\w )between(?= \W?\d)|in another|by contrast|remainder when|using|formula|example|otherwise"
+    r"|(?:is|are) (?:true|false)|naive|guess|we (?:start|begin)|(?:i|we)(?:'ll| will)|suffices|remains? to"
+    r"|inducti\w+ hypothesis)\b|\?|设|\A(?:plug|use|write|apply|integrate|substitute|please|call|see)\b",
     re.IGNORECASE,
 )
 _UNREAL: Final = re.compile(
-    r"\b(?:[Cc]ould|[Cc]ouldn't|unable|[Mm]ight|may|contradiction|impossible|would(?:n't| not| (?:be (?:too|wrong)"
-    r"|think|expect|guess|need to|start)))\b(?! be left)"
-    r"|\A(?:we )?(?:add|subtract|multiply|divide|plug|substitute|compute|solve|take|square)\b"
-    r"(?!.*(?:=|\b(?:get|gives?|giving|obtain|is|yields?)\b))"
+    r"\b(?:[Cc]ould(?:n't)?|unable|[Mm]ight|may|contradiction|impossible"
+    r"|would(?:n't| not| (?:be (?:too|wrong)|think|expect|guess)))\b(?! be left)"
+    r"|\A(?:we )?(?:add|subtract|multiply|divide|compute|solve|take)\b(?!.*(?:=|\b(?:get|gives?|obtain|is|yields?)\b))"
 )
 _LIMITED: Final = re.compile(
-    rf"(?<!\d){VALUE},? (?:when|where|at(?! the end of)|if|attained)\b"
-    r"|\A(?:for|when|at) \$[^$]*\$\Z|\bto (?:consider|examine|distinguish|look at)\Z"
-    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|exceed|equal(?: to)?))?"
-    rf"(?: (?:more|less|fewer|greater|smaller|larger) than)? {VALUE}\Z"
+    rf"(?<!\d){VALUE},? (?:when|where|at(?! the end of)|if|attained)\b|\bto (?:consider|examine)\Z"
+    rf"|(?<!,)(?<!but) (?:not|cannot|can't|isn't)(?: (?:be|equal(?: to)?))?(?: (?:more|less|greater) than)? {VALUE}\Z"
 )
 _SUBJECT: Final = re.compile(
     rf"(?=(?<![\d^])()|){VALUE}(?:(?(1) (?:is|are|was|has|have|divides?|holds?|must|would|can(?:not|'t)?|does(?:n't)?"
-    rf"|lies?|\w+verges)\b(?! the (?:only|number|value|smallest|largest|least|greatest|one|answer))|(?!))"
-    rf"|(?: \w+){{1,4}} is [A-Z]| (?:methods|approaches|unknowns|variables|equations|conditions)\b)"
+    r"|lies?)\b(?! the (?:only|number|value|smallest|largest|answer))|(?!))"
+    r"| (?:methods|unknowns|variables|equations|conditions)\b)"
 )
-_OPENING: Final = re.compile(
-    rf"(?:[Aa]s of|[Ii]n|[Aa]fter|[Ff]or|[Oo]ver|[Dd]uring|[Tt]he|[Tt]hese|[Tt]hose) {VALUE}(?: \S+){{3}}"
-)
-_ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only| therefore| then)*"
+_OPENING: Final = re.compile(rf"(?:[Aa]s of|[Ii]n|[Aa]fter|[Ff]or|[Tt]he|[Tt]hese) {VALUE}(?: \S+){{3}}")
+_ADVERBS: Final = r"(?: that| worth| approximately| about| roughly| exactly| only)*"
 _ENDS: Final = re.compile(
     r"(?:\A(?![^ ]{1,300} (?!and |or )[a-z])"
     r"|\b(?:(?:is|are|be|was|were|(?<=they)'re|(?<=it)'s)(?: at| given by| equal to)?|leaving(?: \w{2,5})?(?: with)?"
-    r"|equals|get|gives?|yield|find|prints?|outputs?|returns?|displays?"
-    r"|obtain|(?:written|expressed) as"
+    r"|equals|get|gives?|yield|find|prints?|outputs?|returns?|obtain|es|est|ist"
     r"|(?:tend|diverge|converge|round|reduce|come|work|amount|add|evaluate|simplif[yi]e?)s?(?: out| up)? to(?: be)?"
-    r"|(?:has|have) (?:the|an?) (?:[a-z]{1,20} ){0,2}(?:solutions?|roots?|values?)"
-    r"|(?:there|home|back|arrives?|ends?|finish(?:es)?|starts?|leaves?) at|(?:center|centre|vertex|focus) at"
-    r"|(?:es|est|ist|è|é|beträgt|vale)(?: donc| also)?(?: de)?)\b:?"
-    rf"{_ADVERBS}|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})(?: [A-Za-z/][A-Za-z/²³]{{0,19}}){{0,4}}\Z"
+    rf"|(?:there|arrives?|ends?) at)\b:?{_ADVERBS}|(?<![<>!])[=≈]|是|为|等于) ?({SEVERAL})"
+    r"(?: [A-Za-z/][A-Za-z/²³]{0,19}){0,4}\Z"
 )
 _COMPUTED: Final = re.compile(  # 240/60 = 4 hours
-    rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_=]|\.\d)(?: of)?(?: [a-z]{{1,3}}(?:/[a-z]{{1,4}}"
-    rf"|[²³]))?(?:[ -](?:[A-Za-z'’]{{1,20}}|\d{{1,3}}(?= [a-z]))){{0,12}}"
-    r"(?<! to)(?<! the)(?<! a)(?<! of)(?<! and)(?<! is)(?<! us)[.!]?\Z"
-)
-_RESIDUE: Final = re.compile(
-    rf"(?:\A|[,;:$] ?|\b[a-z]{{2,9}} )[^A-Za-z,;:]{{1,120}}≡ ?({AMOUNT})(?: ?\(?mod ?\d{{1,9}}\)?)?[.!]?\Z"
+    rf"[=≈] ?({AMOUNT})(?![A-Za-z0-9_=]|\.\d)(?: [a-z]{{1,3}}(?:/[a-z]{{1,4}}|[²³]))?"
+    r"(?:[ -](?:[A-Za-z'’]{1,20}|\d{1,3}(?= [a-z]))){0,12}[.!]?\Z"
 )
 _CHECKED: Final = re.compile(
-    r"(?:, because|\b(?:verify|check))\b.*\d\.\Z|\A\W*first\b|\b(?:I|we)(?: will|'ll) (?:first|now|then|start)\b",
-    re.IGNORECASE,
+    r"(?:, because|\b(?:verify|check))\b.*\d\.\Z|\b(?:I|we)(?: will|'ll) (?:first|now|then|start)\b", re.IGNORECASE
 )
 _OPERATION: Final = re.compile(r"\d[^=\n]{0,60}?(?:[-+*/×·÷–−]|x(?!\()) ?[($]{0,2}\.?\d[^=\n]*\Z")
-_EQUATION: Final = re.compile(r"\d[A-Za-z] ?[-+−] ?\d{0,3}[A-Za-z]\b")  # for unknowns: 9A + 3B
 _OUTCOME: Final = re.compile(  # in words
-    r"\b(?:((?:does|do) not exist|doesn't exist)|(?:has|have|there (?:is|are)) "
-    r"(no (?:real |such )?(?:solutions?|roots?))|(?:has|have|there are) (infinitely many(?: solutions)?)"
-    r"|(?:statement|claim|assertion|proposition) is (?:therefore )?(true|false)(?=\Z|[:;,])[^\n]*|(?:function|number"
-    r"|it) is (even|odd|prime|irrational|rational|[Tt]rue|[Ff]alse))\Z"
-    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)|\b((?:converges"
-    r"|diverges)(?: absolutely| conditionally)?|(?:does not"
-    r"|doesn't) converge)\Z|\bis (all (?:real )?numbers(?: except \$?[a-z]\$? ?[=≠][^,;]{1,20})?|the empty set)\Z"
-    r"|\A(?!.*\bwhich\b).*\bis (undefined)\Z"
-    r"|\b((?:fail to |do not |don't |cannot )?reject (?:the null hypothesis|H_?0))\Z"
-    r"|\bformula is ([A-Z][A-Za-z0-9₀-₉]*)\Z"
-    rf"|\b(?:is|be|falls?|lands?)(?: on)?(?: an?)? ({_WEEKDAY})\Z"
+    r"\b(?:((?:does|do) not exist)|(?:has|have|there (?:is|are)) (no (?:real |such )?(?:solutions?|roots?))"
+    r"|(?:has|have|there are) (infinitely many(?: solutions)?)|(?:statement|claim) is (true|false)(?=\Z|[:;,])[^\n]*"
+    r"|(?:function|number|it) is (even|odd|prime|irrational|rational|[Tt]rue|[Ff]alse))\Z"
+    r"|\A([Yy]es|[Nn]o), (?=\S+ \S)(?!(?:[Ii]|wait|let|that|this is not|because)\b)"
+    r"|\b((?:converges|diverges)(?: absolutely| conditionally)?|does not converge)\Z"
+    r"|\bis (all (?:real )?numbers|the empty set)\Z|\A(?!.*\bwhich\b).*\bis (undefined)\Z"
+    r"|\b((?:fail to |do not )?reject (?:the null hypothesis|H_?0))\Z"
+    r"|\b(?:is|be|falls?)(?: on)?(?: an?)? ((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\Z"
 )
 _IF: Final = re.compile(r"\A\W{0,3}if\b|\bwhether\b", re.IGNORECASE)
 _NUMBER: Final = "|".join(NUMBER_WORDS)
-_FRACTION: Final = r"(?:half|halves|thirds?|quarters?|(?:four|fif|six|seven|eigh|nin|ten)ths?)"
-_SCALE: Final = r"(?:hundred|thousand|million|billion)"
 _SPELLED: Final = re.compile(
-    r"(?:\b(?:is|are|equals|has|have|receives?|gets?|needs?|makes?|takes?|wins?|buys?|sells?|pays?|costs?) "
-    r"(?:exactly |only )?|\A)"
-    rf"(?!one (?!{_FRACTION}|{_SCALE}))"
-    rf"((?:{_NUMBER})(?:[ -](?:and )?(?:{_NUMBER}|{_SCALE})\b){{0,9}}(?:[ -]{_FRACTION}| and a half)?)"
-    rf"(?: (?!(?:of(?! them\Z)|and|or|to|out|dozen|{_FRACTION}|{_SCALE}|methods|approaches|unknowns|variables|equations"
-    rf"|parts to)\b)[a-z](?:(?! and (?:{_NUMBER})\b)[^$\d])*)?\Z",
+    r"(?:\b(?:is|are|has|have|receives?|gets?|needs?|makes?|takes?|costs?) (?:exactly |only )?|\A)"
+    rf"((?:{_NUMBER})(?:[ -](?:{_NUMBER}))?)(?: (?!(?:of|and|or|to|out|dozen|half|thirds?|quarters?|hundred|thousand"
+    rf"|million|[a-z]+ths?|unknowns|equations|parts to)\b)[a-z](?:(?! and (?:{_NUMBER})\b)[^$\d])*)?\Z",
     re.IGNORECASE,
 )
-_COMMA: Final = re.compile(
-    rf"(?<![\d,(\[{{])(\d{{1,9}}),(?:(\d{{1,2}})(?= ?{MEASURED})|(?<= 0,)(\d{{2,9}})(?=\W?(?:\s|\Z)))"
-)  # of a decimal
-_WHERE: Final = re.compile(
-    r",? where \$?[a-z]\$?(?: ?\\in[^.=]{1,40}| is (?:an|any) (?:[a-z]{1,20} )?(?:integer|number|constant))\.?\Z"
-)
-_HAS: Final = re.compile(rf"{VALUE} has (?:exactly |only )?({VALUE})(?: [a-z-]{{1,20}}){{1,4}}")
 _INTRO: Final = re.compile(
-    r"\A(?:using|by|with|from|after|because|since|as|out of|applying|[a-z]{2,12}ing"
-    r"|when (?:you|we|i) (?:run|execute)"
-    r"|if we (?:simplify|add|subtract|multiply|divide|take|combine|count|round|convert|sum))"
+    r"\A(?:by|with|from|after|because|since|as|out of|[a-z]{2,12}ing|if we (?:add|subtract|divide|round))"
     r" (?!the induct)[^,]{1,100}, (?=(?:the|it|they|he|she|each|we|this|there|its|our)\b|P\()",
     re.IGNORECASE,
 )
@@ -154,12 +108,10 @@ _MAIN: Final = re.compile(
     r", (?:the|it|he|she|they|we|there|each|his|her|their|our|its|[A-Z][a-z]+(?= [a-z]))\b[^,]*\Z"
 )
 _DURING: Final = re.compile(  # when, for how many or to what end it holds, which is no answer beside another value
-    r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|[Dd]uring|[Oo]ver|within|[Ff]or|every|each|per)(?: [a-z]{1,9}){0,2}"
-    r" \d{1,4}[ -](?:second|minute|hour|day|week|month|year)s?\b(?: work)?"
-    r"|,? for (?:the |all |these |those )?\$?\d{1,4}\b(?![.,]\d)| in \d{1,4} of\b"
-    r"| \d{1,4} years (?:from now|later|ago)\b"
-    r"|,? at (?:a rate of )?\$?\d[\d.]{0,9} [a-z]{1,20} (?:an?|per|each|every) [a-z]{1,20}"
-    r"|(?<=[a-z]) to (?!(?:be|the|an?)\b|(?:make|get|give|obtain|reach) \W?[\d.,]+\Z)[a-z]{2,12} [^,=]*\Z"
+    r",? ?\b(?:[Aa]fter|(?:at|by) the end of|[Ii]n|[Dd]uring|[Oo]ver|[Ff]or|each|per)(?: [a-z]{1,9}){0,2}"
+    r" \d{1,4}[ -](?:second|minute|hour|day|week|month|year)s?\b"
+    r"|,? for \$?\d{1,4}\b(?![.,]\d)| \d{1,4} years (?:from now|ago)\b"
+    r"|(?<=[a-z]) to (?!(?:be|the|an?)\b|(?:make|get|reach) \W?[\d.,]+\Z)[a-z]{2,12} [^,=]*\Z"
 )
 _COUNTED: Final = re.compile(  # of what a list follows
     r"\b(?:there (?:is|are)|has|have) (?:exactly |only )?\$?(\d{1,9})\$? [a-z][^:,]{2,80}"
@@ -171,12 +123,10 @@ _FORMULAS: Final = re.compile(
     r"(?: [a-z]{1,20}){0,4}\Z"
 )
 _LEFT_TERM: Final = re.compile(
-    r"[a-z²³] ?[-+−] \Z|\w\(\Z|\b(?:(?:at|on)(?: the)?|at level|(?:half|twice)(?: of)?"
-    r"|(?i:theorem|lemma|corollary|equation|part|case|step|figure)) \(?\Z"
+    r"[a-z²³] ?[-+−] \Z|\w\(\Z|\b(?:(?:at|on)(?: the)?|half|twice|(?i:theorem|equation|part|case|step|figure)) \(?\Z"
 )  # 2xy − 3x², n(n−3)/2: only a part is read as a value; nor is what numbers a part of the text one
 _RIGHT_TERM: Final = re.compile(r" (?:[-+−] \d{0,9}[a-z]|raised to\b)")
 _LETTER: Final = re.compile(r"\$?(?:\\[a-z]{2,9}|[A-Za-z]|\([a-z, ]{3,9}\))(?:_\{?\w{1,5}\}?)?(?:\([A-Za-z]\))? ?=")
-_ITALIC: Final = re.compile(r"([*_])(?=[^\s*_])((?:(?!\1).)*)\1")
 _INDEX: Final = re.compile(r"_(?:\{[^{}]{0,30}\}|\w)")
 _NO_SENTENCE: Final = re.compile(  # cut where a formula begins, or within a clause; an item of a list
     r"[a-z,:] \$\Z|\b(?:us|the|an?|is|are|of|to|and|by)\Z|[-+×/=(:]\Z|\A\W{0,3}[-*•] [^.]*\Z|\A[a-z] = \S+\Z"
@@ -185,15 +135,13 @@ _NO_SENTENCE: Final = re.compile(  # cut where a formula begins, or within a cla
 
 def stated(sentence: str) -> str | None:
     """What a sentence comes to: the one number or formula that it states; None without such."""
-    sentence = _COMMA.sub(r"\1.\2\3", _WHERE.sub(".", ASIDE.sub("", sentence)))
-    sentence = _ITALIC.sub(r"\2", sentence) if _ITALIC.fullmatch(sentence) is not None else sentence
+    sentence = ASIDE.sub("", sentence)
     complete = _NO_SENTENCE.search(sentence) is None
     sentence = sentence.replace("**", "")
-    if (worked := _worked_out(sentence)) is not None:
+    if complete and (worked := _worked_out(sentence)) is not None:
         return worked
     start = _START.match(sentence)
-    headed = start is not None and ":" in start[0]
-    if not headed and not complete:
+    if not complete:
         return None
     said = _INTRO.sub("", sentence[start.end() if start is not None else 0 :].rstrip(".!。 "))
     if (counted := _COUNTED.search(said)) is not None and UNSETTLED.search(counted[0]) is None:
@@ -207,18 +155,16 @@ def stated(sentence: str) -> str | None:
     if start is None and not reasons and _SETS_OUT.match(said) is not None:
         return None
     plain = bool(reasons) or start is not None or UNSETTLED.search(claim) is None
-    value = _claimed(claim, sentence, plain)
-    return claim if value is None and headed and len(claim.split()) < 6 else value or None
+    return _claimed(claim, sentence, plain) or None
 
 
 def _worked_out(sentence: str) -> str | None:
-    """The result of a calculation with numbers that stands at the end of a sentence, or a residue."""
-    if (computed := _COMPUTED.search(sentence)) is not None:
-        operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
-        if operation is not None and _EQUATION.search(operation[0]) is None and _CHECKED.search(sentence) is None:
-            return with_unit(computed[1].strip("$"), sentence, computed.end(1))
-    residue = _RESIDUE.search(sentence)
-    return residue[1] if residue is not None else None
+    """The result of a calculation with numbers that stands at the end of a sentence."""
+    computed = _COMPUTED.search(sentence)
+    if computed is None or _CHECKED.search(sentence) is not None:
+        return None
+    operation = _OPERATION.search(sentence[max(computed.start() - 120, 0) : computed.start()])
+    return None if operation is None else with_unit(computed[1].strip("$"), sentence, computed.end(1))
 
 
 def _claimed(claim: str, sentence: str, plain: bool) -> str | None:
@@ -232,8 +178,6 @@ def _claimed(claim: str, sentence: str, plain: bool) -> str | None:
     ended = _ENDS.search(claim) if plain or _STATES.match(claim) is not None else None
     if ended is not None:
         return with_unit(_several(ended[1], sentence), claim, ended.end(1))
-    if plain and (owned := _HAS.fullmatch(claim)) is not None:
-        return right_side(owned[1], sentence)
     if plain and ONE.search(claim) is None and (spelled := _SPELLED.search(claim)) is not None:
         return spelled[1]
     if (formula := _FORMULAS.search(claim)) is not None:  # whatever its sentence says before the last comma

@@ -12,36 +12,30 @@ from mcts_math.answer.reply.claims import ASIDE, CONCLUDES, UNSETTLED, bold_valu
 _MAX_LENGTH: Final = 2000  # characters that are looked at
 _FAREWELL: Final = re.compile(  # to the user
     r"(?:\A|(?<=[^\s,])\s+)[*_(]{0,3}(?:would you|let me know|do you|feel free|(?:i )?hope|if you|is there anything"
-    r"|(?:i'm |i am )?happy to|(?:that|this)(?:'s| is) (?:the|our) (?:final )?(?:solution|answer|result)\b"
-    r"|(?:that|this) (?:completes|finishes|concludes)|(?:great|perfect|good|nice)\W{1,3}that(?:'s| is) (?:the"
-    r"|exactly|what)|this is because|great job|well done|thank(?:s[!.]| you\b)"
-    r"|this means that for (?:each|every)\b|good luck|q\.?e\.?d\b"
+    r"|(?:i'm )?happy to|(?:that|this)(?:'s| is) (?:the|our) (?:final )?(?:solution|answer|result)\b"
+    r"|(?:that|this) (?:completes|finishes|concludes)|(?:great|perfect|good|nice)\W{1,3}that(?:'s| is)"
+    r"|this is because|great job|well done|thank(?:s[!.]| you\b)|q\.?e\.?d\b"
     r"|as (?:desired|required|claimed|before|above|needed|expected)\b)[^\n]{0,200}\Z",
     re.IGNORECASE,
 )
 _NO_CLAIM: Final = (  # a character of a check where no conclusion begins, nor what says that it fails
     r"(?:(?!(?:\n|[.!?] )\W{0,4}(?:hence|so|thus|therefore|final)\b[^\n.]*\d"
-    r"|\b(?:but|however)\b[^\n.]{0,60}(?:\b(?:needs?|should|must|not|wrong|fails?|requires?)|n't)\b|≠|\\neq?\b).)"
+    r"|\b(?:but|however)\b[^\n.]{0,60}(?:\b(?:needs?|should|must|not|wrong|fails?)\b|n't)|≠|\\neq?\b).)"
 )
 _NOTES: Final = re.compile(  # under a heading of their own
-    r"\n\W{0,9}(?:sanity |let(?:'s|s| us| me) |(?:quick|double)[ -]|to |here(?:'s| is) (?:the|a) ){0,3}(?:check(?:ing)?"
-    r"|verif\w+|comprobación|v[eé]rification|probe|проверка|prüfung|验证|检验|explanation|key (?:points?|ideas?)"
-    r"|remarks?|breakdown|takeaways?|sources?|references?|tips?|notes?(?=:)|fun fact)(?:\*\*|:"
-    rf"|[^\n]{{0,40}}\n){_NO_CLAIM}*\Z|(?<=[.$]) {{1,3}}(?:check|verif\w+): (?:(?!\n){_NO_CLAIM})*\Z"
-    r"|, which (?:we|you|i) can (?:verify|check|confirm)\b[^\n]{0,150}\Z"
-    r"|(?<=\$\$|\\\]),?\s{0,3}(?:and|with)(?: a)? remainder [^\n]{1,30}\Z"
-    r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|(?:in|by) (?:comparison|contrast),"
-    r"|here(?:'s| is) a (?:quick )?(?:sanity )?check"
-    r"|let's (?:quickly )?(?:verify|check)|if [^\n.]{1,120}(?:would|n't|'d) (?:have|be|get)\b"
-    r"|(?:this|it) (?:holds (?:for|when|where)|matches|agrees|confirms)"
+    r"\n\W{0,9}(?:sanity |let(?:'s| us| me) |(?:quick|double)[ -]|to |here(?:'s| is) (?:the|a) ){0,3}(?:check(?:ing)?"
+    r"|verif\w+|comprobación|проверка|prüfung|验证|检验|explanation|key (?:points?|ideas?)|remarks?|breakdown|sources?"
+    rf"|tips?|notes?(?=:))(?:\*\*|:|[^\n]{{0,40}}\n){_NO_CLAIM}*\Z"
+    rf"|(?<=[.$]) {{1,3}}(?:check|verif\w+): (?:(?!\n){_NO_CLAIM})*\Z"
+    r"|, which (?:we|you) can (?:verify|check)\b[^\n]{0,150}\Z|(?<=\$\$|\\\])\s{0,3}with remainder [^\n]{1,30}\Z"
+    r"|(?<=[.$!])\s{1,3}(?:check(?:ing)?,|indeed,|(?:in|by) (?:comparison|contrast),|let's (?:verify|check)"
+    r"|if [^\n.]{1,120}(?:would|n't) (?:have|be|get)\b|(?:this|it) (?:holds (?:for|when|where)|matches|agrees)"
     r"|(?:we|you) can (?:check|verify) that )(?:[^\n.!?]|\.(?=\d)){1,200}[.!]?\Z"
-    r"|(?<=[.$!])\s{1,3}(?:this|that|it)(?: is|'s| equals)? (?:(?:also |equivalent to |equal to |the same as ){0,2}"
-    r"(?:about|approximately|roughly|around)|equivalent to|the same as) "
+    r"|(?<=[.$!])\s{1,3}(?:this|that|it)(?: is|'s| equals)? (?:also )?(?:about|approximately|roughly|equivalent to) "
     r"(?![^\n]{0,80}\b(?:per|each|every|total|all|an? (?:day|week|month|year))\b)(?:[^\n.!?]|\.(?=\d)){1,80}[.!]?\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _DENIED: Final = re.compile(r", (?:and )?not \*\*[^*\n]{1,80}\*\*(?=[.!]?\Z)")
-_UNDERLINED: Final = re.compile(r"(?<!\w)__(?=\S)([^_\n]{1,80}?)(?<=\S)__(?!\w)")
 ORNAMENT: Final = re.compile(
     r"\s{0,3}(?:[✓✔✅☑∎■□✨☺❤️\U0001f300-\U0001faff]|\$?\\(?:square|blacksquare|checkmark|qed)\$?|</solution>"
     r"|\n-{3,9}){1,5}\s{0,9}\Z"
@@ -50,9 +44,6 @@ _ITEM: Final = re.compile(
     r"\s{0,5}(?:[-*•] )?(?:(?P<part>\**\(?(?:part )?\(?(?:(?-i:[a-h])|[ivx]{1,3}|\d{1,2})[).:]{1,2}\**)|(?<=[-*•] )"
     r"|(?=\*\*[^*\n:]{1,40}(?::\*\*|\*\*:))|(?=\$?[a-z]\$? ?=))\s*(?P<said>.*)",
     re.IGNORECASE,
-)
-_HEADED: Final = re.compile(
-    r"\*\*(?!(?:given|known|note|step|hint|plan|let)\b)[^*\n:]{3,40}(?::\*\*|\*\*:)", re.IGNORECASE
 )
 _TOTAL: Final = re.compile(r"\W*(?:grand |final )?(?:total|answer|result)\b", re.IGNORECASE)
 _PREMISE: Final = re.compile(
@@ -63,9 +54,8 @@ _UNIT: Final = re.compile(r"(?: ?[^\W\d]{1,20}| ?[%°/^\d]){0,4}")
 _LABELLED: Final = re.compile(r"\A\**[^\W\d]{2}[^:=\d$\\]{0,60}(?:: ?\**|= ?)")
 _LED: Final = re.compile(
     rf"(?:\A|[.!?:\n])\W{{0,5}}{CONCLUDES}[^.!?\n]{{0,60}}\Z"
-    r"|(?:\b(?:answer|result|is|are|be|(?:gives?|yields?|leaves?)(?: us)?|to|which|becomes|get|obtain|so|and|hence|with"
-    r"|equals|becomes|have|that|then)(?: (?:therefore|thus|then))?"
-    r"|(?:multiply|simplify|solv|comput|evaluat|combin|add|divid|subtract|factor|expand|integrat)ing|:\**|\A|\.)\Z",
+    r"|(?:\b(?:answer|is|are|be|(?:gives?|yields?|leaves?)(?: us)?|to|which|becomes|get|obtain|so|and|hence|with|equals"
+    r"|have|that|then)(?: (?:therefore|thus|then))?|:\**|\A|\.)\Z",
     re.IGNORECASE,
 )
 _DISPLAY: Final = re.compile(
@@ -75,9 +65,9 @@ _DISPLAY: Final = re.compile(
     re.DOTALL,
 )
 _LINE: Final = re.compile(  # of working, which is no sentence
-    rf"(?:\W{{0,3}}(?:the )?(?:grand |final )?(?:total|result|sum|answer)(?: is| [a-z]{{3,20}})?: "
-    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\))|(?:[A-Za-z∠]|∴ ?∠?)[^=\n+*/<>$\d]{{1,24}})? ?= ?"
-    rf"|(?=\$[^$\n=]{{1,60}}=))({VALUE})(?:°?)(?: [a-z]{{1,20}}){{0,2}}(?: \(ans\.?\))?",
+    rf"(?:\W{{0,3}}(?:the )?(?:total|result|sum|answer)(?: [a-z]{{2,20}})?: "
+    rf"|(?:[a-zA-Z]|[A-Z]{{2,4}}(?:\([\d, ]{{1,20}}\))|[A-Za-z∠][^=\n+*/<>$\d]{{1,24}})? ?= ?"
+    rf"|(?=\$[^$\n=]{{1,60}}=))({VALUE})(?:°?)(?: [a-z]{{1,20}}){{0,2}}",
     re.IGNORECASE,
 )
 _GOES_ON: Final = re.compile(r"\A\s*(?:=|\\therefore(?![a-z]))")
@@ -89,10 +79,8 @@ _SENTENCES: Final = re.compile(
 
 def set_apart(reply: str) -> str | None:
     """The values of the list that a reply ends with, or those in bold in its last sentence; None without such."""
-    text = _UNDERLINED.sub(r"**\1**", _closed(reply.rstrip()[-_MAX_LENGTH:]))
+    text = _closed(reply.rstrip()[-_MAX_LENGTH:])
     rows = _rows(reversed(text.split("\n")))[::-1]
-    if len(rows) == 1 and _HEADED.match(rows[0][0]) is not None:
-        return right_side(rows[0][1], rows[0][0])
     return _joined(rows) or bold_values(_SENTENCES.split(text)[-1])
 
 

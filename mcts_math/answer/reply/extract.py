@@ -6,47 +6,31 @@ import json
 import re
 from typing import Final
 
-from mcts_math.answer.reply.amounts import SEVERAL, right_side
+from mcts_math.answer.reply.amounts import right_side
 from mcts_math.answer.reply.boxes import Found, last_box
-from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import conclusion, set_apart
 from mcts_math.answer.reply.marks import NOTHING, SUPPOSED, clean, last_mark
 from mcts_math.answer.reply.sentences import ADMITTED, is_supposed, set_right, taken_back
-from mcts_math.answer.text.normalise import without_entities
+from mcts_math.answer.text.habits import habits, rewritten
 
 _CHOSEN: Final = re.compile(  # what is called the answer by its sentence
-    r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?"
-    r"(?:[Oo]ption |[Cc]hoice |[Aa]nswer )?\(?([A-Z])\)?(?: \([^()\n]{1,60}\))? is (?:the )?"
-    r"(?:correct|right|(?:final |best )?answer)\b"
-    r"|(?:\b(?:choose|pick|select|go with|lean(?:ing)? towards?)\s"
-    r"(?:option |choice |answer )?|选(?:择)?\s?[:：]?\s?)\(?([A-Z])\)?"
+    r"(?:^|[.,;:!?] |\b(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore|that),? )(?:[Tt]he )?(?:[Oo]ption )?"
+    r"\(?([A-Z])\)?(?: \([^()\n]{1,60}\))? is (?:the )?(?:correct|right|(?:final |best )?answer)\b"
+    r"|(?:\b(?:choose|pick|select|go with|lean(?:ing)? towards?)\s(?:option )?|选(?:择)?\s?[:：]?\s?)\(?([A-Z])\)?"
     r"(?=[.,。]| (?:because|since|as|选项)\b|\s*$)"
     r"|(?:\b[Oo]nly |\b(?:[Tt]herefore|[Ss]o|[Tt]hus|[Hh]ence),? (?:it (?:is|must be) )?|\b(?:it|answer) (?:is"
     r"|must (?:therefore |thus )?be) )"
-    r"(?:option |choice )?\(?([A-Z])\)?(?=(?: (?:matches|works|is true))?\.?\s*\Z)"
-    r"|^(?:[Cc]hoice|[Oo]ption):? \(?([A-Z])\)?(?=\W{0,2}\Z|,)"
-    r"|\A([A-Z]), (?:since|because|as)\b|选项 ?([A-Z]) ?是?正确"
-    r"|([A-Z]) ?选项是?正确"
-    r"|\b(?:leaves|is|(?<!not )(?<!n't )be) (?:option |choice |answer )?\(?([A-E])\)?(?=\.?\s*\Z|, not\b)"
-    r"|\b(?:is|be|match(?:es)?|corresponds? to) (?:option|choice|answer) \(?([A-Z])\b\)?(?=\.?\s*\Z"
-    r"|\) [^.\n]{1,60}\.?\s*\Z)"
-    r"|\b(?:[Oo]nly|left with|I think it(?:'s| is)) (?:option |choice )?\(?([A-Z])\b\)?(?=[.,]|\s*\Z| (?:satisfies"
-    r"|works|fits|matches|is)\b)"
-    r"|\b(?:statements?|options?|choices?)(?: that are (?:true"
-    r"|correct))? are ((?:[A-E], ){0,4}[A-E],? and [A-E])(?=\.?\s*\Z)"
-    r"|\b[Aa]nswer:? \(([A-Z])\)\.?(?=\s*\Z)|\A\s{0,9}\(?([A-Z])\)? {0,3}\n\s{0,3}\n(?=[A-Z][a-z])"
-    r"|\banswer ((?:cannot|can't) be determined|does not exist|doesn't exist)\b"
+    r"(?:option )?\(?([A-Z])\)?(?=(?: (?:matches|works))?\.?\s*\Z)"
+    r"|^(?:[Cc]hoice|[Oo]ption|[Aa]nswer):? \(?([A-Z])\)?(?=\W{0,2}\Z|,)|选项 ?([A-Z]) ?是?正确|([A-Z]) ?选项是?正确"
+    r"|\b(?:leaves|is|(?<!not )(?<!n't )be) (?:option )?\(?([A-E])\)?(?=\.?\s*\Z|, not\b)"
+    r"|\b(?:is|be|match(?:es)?|corresponds? to) (?:option|choice) \(?([A-Z])\b\)?(?=\.?\s*\Z|\) [^.\n]{1,60}\.?\s*\Z)"
+    r"|\b(?:[Oo]nly|left with) (?:option )?\(?([A-Z])\b\)?(?=[.,]|\s*\Z| (?:satisfies|works|fits|matches|is)\b)"
+    r"|\A\s{0,9}\(?([A-Z])\)? {0,3}\n\s{0,3}\n(?=[A-Z][a-z])"
+    r"|\banswer ((?:cannot|can't) be determined)\b"
     r"|\A\s*\(?([A-Z])[.)](?: (?:(?!\([A-Z]\))[^\n]){1,100})?(?=\n\s*\n|\s*\Z)(?!.*(?:^|\. )\(?[A-Z][.)])",
     re.MULTILINE | re.DOTALL,
 )
-_HEADING: Final = re.compile(  # of LaTeX
-    r"(\$?)(?<!\{)\\(?:text(?:bf|it)?|emph|(?P<section>(?:sub){0,2}section\*?))\s?\{\s{0,3}((?:final )?answer)"
-    r"\s{0,3}(?::\s{0,3}\}|\}(?(section)|(?=:))) ?:?",
-    re.IGNORECASE,
-)
-_OUTPUT: Final = re.compile(  # of a program, at the very end
-    r"(?:\A|\n)(?:```(?:output|text|plaintext)?\n([^\n`]{1,300})\n```|output: ?([^\n]{1,300}))\Z", re.IGNORECASE
-)
+_OUTPUT: Final = re.compile(r"(?:\A|\n)```(?:output|text)?\n([^\n`]{1,300})\n```\Z")  # of a program, at the very end
 _VERDICT: Final = re.compile(
     r"\**(yes|no|true|false)(?:\**\.|\.?\*\*|, (?:because|since)\b"
     r"|, (?!(?:i|wait|let|that|this is not)\b)(?=[a-z$])[^\n]*\Z)",
@@ -63,16 +47,17 @@ _FIELD: Final = re.compile(
     r'("(?:[^"\\]|\\.){1,500}"|\[[^\[\]{}]{1,300}\]|-?\d[\d.eE+-]{0,30})'
     r'(?=\s*(?:\}|,\s*["\n]|$))'
 )  # of JSON
-_CODE: Final = re.compile(r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)|\[asy\].*?\[/asy\]", re.DOTALL)
-_EMPTY_BOX: Final = re.compile(r"\$?\\boxed ?\{\s{0,9}\}\$?")
-_CALCULATED: Final = re.compile(r"<<[^<>=\n]{1,120}=[^<>\n]{1,60}>>")  # of GSM8K's calculator: 13*2 = <<13*2=26>>26
+_NO_TEXT: Final = habits(  # programs, the end of the text, GSM8K's calculator (13*2 = <<13*2=26>>26), empty boxes
+    (
+        ("", r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)|\[asy\].*?\[/asy\]", ""),
+        ("<", r"(?i)(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", ""),
+        ("<<", r"<<[^<>=\n]{1,120}=[^<>\n]{1,60}>>", ""),
+        ("boxed", r"\$?\\boxed ?\{\s{0,9}\}\$?", ""),
+    )
+)
 _NEXT_TURN: Final = re.compile(
     r"(?<=\S)(?:\n\s?\n(?:(?:Human|User|Question|Q|Problem):|### Instruction)"
     r"|(?:<\|(?:im_end|eot_id|end)\|>|</s>)\s{0,3}(?=<\||<s>|\[INST))"
-)
-_TRANSCRIPT: Final = re.compile(r"\s{0,9}(?:Assistant|User|Human):")
-_END_OF_TEXT: Final = re.compile(
-    r"(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", re.IGNORECASE
 )
 _BARE: Final = re.compile(
     r"(?=.*[A-Za-z\d])(?:[^\w\n#\\]|\\(?![a-zA-Z])|[_\dπ²³¹⁰⁴-⁹₀-₉]|\\[a-zA-Z]{1,20}|(?<![A-Za-z])[A-Za-z](?![A-Za-z])){1,60}"
@@ -80,9 +65,7 @@ _BARE: Final = re.compile(
 _WORKED: Final = re.compile(  # numbers alone, or step by step
     r"[^A-Za-z=]+=|[^=]*=(?:[^→⇒\\]|\\(?!implies|Rightarrow))*(?:→|⇒|\\implies|\\Rightarrow)"
 )
-_VALUES: Final = re.compile(rf"(?=.* (?:or|and) ){SEVERAL}\.?")
 _LAST_WORD: Final = re.compile(r"\*\*([^*\n]*[^*\n:])\*\*\.?\s*$")
-_SENTENCE: Final = re.compile(r"(?:[^\W\d][^\W\d'’]{0,20} ){2}")
 _MAX_CASES: Final = 9
 _NONE: Final = Found(0, None)
 _PLAIN: Final = re.compile(
@@ -103,15 +86,13 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
         text: a reply.
         cut: it was cut at a limit, so that only what is marked is an answer, and not what it ends with.
     """
-    reply = _without_thoughts(without_entities(text))
+    reply = _without_thoughts(text)
     head = _NEXT_TURN.split(reply, maxsplit=1)[0]
-    goes_on = len(head) < len(reply) and (_marked(head) or _TRANSCRIPT.match(reply) is None)
-    return (_answer(head, cut) if goes_on else None) or _answer(reply, cut) or None
+    return (_answer(head, cut) if len(head) < len(reply) else None) or _answer(reply, cut) or None
 
 
 def _answer(reply: str, cut: bool) -> str | None:
-    reply = _END_OF_TEXT.sub("", _HEADING.sub(r"\3: \1", _CODE.sub("", reply)))
-    reply = _EMPTY_BOX.sub("", _CALCULATED.sub("", reply))
+    reply = rewritten(reply, _NO_TEXT)
     if found := _marked(reply, reply[: _ended(reply)] if cut else reply):
         best = max(found, key=_weight)
         return best.answer and (_corrected(reply, best.start) or _by_cases(reply, best))
@@ -122,19 +103,19 @@ def _answer(reply: str, cut: bool) -> str | None:
         return None if NOTHING.fullmatch(apart) else clean(apart)
     last = _LAST_WORD.search(reply.rstrip())
     if last is not None and (answer := clean(last.group(1))) and not NOTHING.fullmatch(answer):
-        return (stated(f"{answer}.") if _SENTENCE.match(answer) is not None else None) or answer
+        return answer
     plain = reply.replace("**", "")
     chosen = [match for match in _CHOSEN.finditer(plain) if not SUPPOSED.search(plain[: match.start()][-30:])]
     if chosen:
         return "".join(chosen[-1].groups("")).strip("$")
     output = _OUTPUT.search(reply)
-    said = reply if output is None else output.group(1) or output.group(2)
+    said = reply if output is None else output[1]
     if _BARE.fullmatch(said):
         return right_side(said, "equation") if _WORKED.match(said) else clean(said)
     verdict = _VERDICT.match(reply)
     if verdict is not None:
         return verdict.group(1)
-    return conclusion(reply) or (clean(said) if _VALUES.fullmatch(said) is not None else None)
+    return conclusion(reply)
 
 
 def _corrected(reply: str, start: int) -> str | None:

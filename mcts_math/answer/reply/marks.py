@@ -9,14 +9,11 @@ from mcts_math.answer.reply.boxes import Found, is_empty_box
 from mcts_math.answer.reply.claims import stated
 from mcts_math.answer.reply.conclusions import ORNAMENT, first_list
 from mcts_math.answer.reply.sentences import is_aside
+from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.normalise import without_colour
 from mcts_math.answer.text.remarks import NEARLY, REMARK
 
 _BOLD_MARK: Final = r"\s{0,9}(?:(?:\*{1,2}|__)\s{0,9})?"
-_HEADINGS: Final = (  # what a heading of fourth level is about, where it marks no answer
-    r"step|part|case|verif\w*|check\w*|(?:final )?answer|solution|conclusion|explanation|summary|calculat\w*|approach"
-    r"|method|result|note|given|find|problem|question|proof|analysis|reasoning"
-)
 _ANSWER: Final = (  # in other languages
     r"ответ|réponse|antwort|antwoord|respuesta|resposta|risposta|cevap|jawaban|đáp (?:án|số)|odpowiedź|정답|답|答え|答"
     r"|解答(?!\W{1,5}\n)|endergebnis|ergebnis|resultado|resultaat|svar|vastaus|відповідь|απάντηση|الجواب|الإجابة|उत्तर"
@@ -24,22 +21,16 @@ _ANSWER: Final = (  # in other languages
 MARK: Final = re.compile(
     r"(?:final|correct(?:ed)?|right)\s+(?:answer choice|answer|choice|option|result|value|one)(?: ?\([^()\n]{1,40}\))?"
     rf"{_BOLD_MARK}(?:(?:is|:|=|→|[-=]>)+|[-–—] ){_BOLD_MARK}:?"
-    r"|\banswer (?:is not|isn't) [^.;\n]{1,60}[;.,—–-]{1,2} ?(?:it is|it's|but)\b"
-    r"|\bmy (?:best )?(?:guess|choice|pick) (?:is|would be)\b|答案不是[^，。\n]{1,20}，?而?是"
-    rf"|(?<![^\W_])answers?(?: to (?:the|this) (?:question|problem)(?: [\"“][^\"”\n]{{1,80}}[\"”])?)?"
-    rf"(?:, then,)?{_BOLD_MARK}"
+    rf"|(?<![^\W_])answers?(?: to (?:the|this) (?:question|problem))?{_BOLD_MARK}"
     r"(?:(?:is|are|equals|(?:must|should|would|will) be)\b(?:\s*:)?|:)\s*(?:\*\*|__)?|(?<![^\W_])ans[.:]"
     r"|(?:^[ #*_]{0,9}|(?<=\d: ))(?:result[*_ ]{0,3}:(?:\*\*)?|answer[*_ ]{0,3}(?:=(?!=)|[-–—] ))"
-    r"|คำตอบ(?:คือ|:)|উত্তর(?:টি)?(?: হল| হলো|:)|\bjibu(?: ni|:)|[【〖\[]答案[】〗\]][:：]?"
     r"|(?:(?:最终|正确(?:的)?)?答案|正确(?:的)?选项)(?:选择)?\s?(?:\*\*)?(?:是(?!不)|为|：|:)+|故选\s?[:：]?"
     rf"|(?<!\w)(?:{_ANSWER})(?: \w{{4,9}})?{_BOLD_MARK}"
     r"(?:[:：]|[은는は]| (?:(?:es|est|ist|lautet|è|é|är|هي|هو)\b|है) ?:?)(?:\s?\*\*)?"
-    rf"|(?<!#)####(?!#)(?!\s{{0,9}}(?:{_HEADINGS})\b|[^\n]{{0,80}}[:：][ *_]{{0,9}}(?:\n|$))"
-    r"|^[ #*_✅✔🎯]{0,9}final answer[ #*_✅✔🎯]{0,9}$|^ {0,3}answer {0,3}\n[=-]{3,90}$"
-    r"|^ {0,3}(?:#|\*\*|__)[ #*_]{0,6}answer[ #*_]{0,9}$|^ {0,3}answer\.? {0,3}$",
+    r"|(?<!#)####(?!#)(?!\s{0,9}(?:(?!yes|true|false)[a-z]{3,20}(?:[ :\n]|$)|[^\n]{0,80}[:：][ *_]{0,9}(?:\n|$)))"
+    r"|^[ #*_✅✔🎯]{0,9}final answer[ #*_✅✔🎯]{0,9}$|^ {0,3}(?:(?:#|\*\*|__)[ #*_]{0,6})?answer[ #*_.]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
 )
-_FOREIGN: Final = re.compile(_ANSWER, re.IGNORECASE)
 _SAID: Final = re.compile(r"\w{1,30} \w{1,30} \w|[\u4e00-\u9fff]{2}")  # a sentence
 _VERB: Final = re.compile(r" (?:(?:is|are|be|equals|isn't|es|est|ist|lautet|è|é|är|هي|هو)\b|है)|[은는は]|=")
 SUPPOSED: Final = re.compile(  # or quoted
@@ -47,12 +38,10 @@ SUPPOSED: Final = re.compile(  # or quoted
 )
 _FENCED: Final = re.compile(r"```[a-z]{0,12}\n?([^`]{1,300})```")
 NOTHING: Final = re.compile(  # said where the answer might stand
-    r"(?:the |your )?(?:final )?answer(?: to (?:the|this) (?:problem|question))?"
-    r"|\$answer\b.*|as follows|below|above|(?:easy|hard|simple) to \w+|\?+"
-    r"|(?:step|problem|question|theorem|part|case|example) \d[^ ]{0,3}|step \d+[:.].*"
-    r"|(?:computation|calculation|solution|key facts|setup|approach|next steps?|verification|proof|analysis"
-    r"|explanation)s?"
-    r"|(?:obtained|given|found|shown|computed) (?:by|from|in|as|below|after|once|when)\b.*",
+    r"(?:the |your )?(?:final )?answer(?: to (?:the|this) (?:problem|question))?|\$answer\b.*|as follows|below|above"
+    r"|\?+|(?:step|problem|question|part|case|example) \d[^ ]{0,3}|step \d+[:.].*"
+    r"|(?:computation|calculation|solution|approach|next steps?|verification|proof|analysis|explanation)s?"
+    r"|(?:obtained|given|found|computed) (?:by|from|in|as|below|after|when)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _BOLD: Final = re.compile(r"(?<![\w)*])\*\*([^*\n]{1,80})\*\*(?![\w(*])")
@@ -63,20 +52,19 @@ _STOP: Final = re.compile(
     r"|I hope it is correct|<\||####",
     re.IGNORECASE,
 )
-_TAG: Final = re.compile(r"</?(?:b|strong|i|em|p|u|span|div)>")
-_COPULA: Final = re.compile(r" ?(?:입니다|이다|이에요|です|である|になる)[.。]?$")
-_DENIED: Final = re.compile(
-    r"\Anot [^,\n]{1,40},? but (?=\S)|, not (?=[$\\\d-]|\(?[A-Z]\)?\W{0,3}\Z).*\Z|\Anot (?=[$\\\d-]).*\Z", re.DOTALL
-)
 _BULLET: Final = re.compile(r"\A[-*>] (?=\S)")
 _ADVERB: Final = re.compile(
     r"\A(?:(?:(?:most )?likely|probably|therefore|thus|hence|then|clearly|obviously|simply|indeed|just|exactly|finally"
-    r"|consequently|donc|also|somit|entonces|quindi|dunque|portanto),?:?(?:\s+(?=\S)|\Z)"
+    r"|consequently|donc|also),?:?(?:\s+(?=\S)|\Z)"
     r"|(?:given by|(?:equal|found to be equal) to|found to be)(?: approximately| about)?:?(?:\s+(?=[$\\\d-])|\Z)"
-    r"|(?:一共|总共|共)有? ?(?=\d)"
-    r"|(?:(?:the|la|el|die|das|le|de|a|o) )?(?:(?:option|opción|opzione|opção|choice|antwort|réponse) )?"
-    r"(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
+    r"|(?:(?:the|la|el|die|le) )?(?:(?:option|opción|choice|antwort|réponse) )?(?=\(?(?-i:[A-Z])\)?(?:\W|\Z)))",
     re.IGNORECASE,
+)
+_AROUND: Final = habits(  # an answer: what is denied, a copula
+    (
+        ("not ", r"\Anot [^,\n]{1,40},? but (?=\S)|, not (?=[$\\\d-]|\(?[A-Z]\)?\W{0,3}\Z).*\Z|\Anot [$\\\d-].*\Z", ""),
+        ("", r" ?(?:입니다|이다|이에요|です|である|になる)[.。]?$", ""),
+    )
 )
 _CHOICE: Final = re.compile(r"\(?([A-Z])(?:\)?[.:]?|\)?[.:]? ?\(\$[^()$]*\$\))")  # alone, or with its value in brackets
 _STRAY: Final = re.compile(r"[^()\[\]]*[)\]]")
@@ -84,22 +72,18 @@ _SENTENCE: Final = re.compile(r"[.!]\s+(?=[A-Z]|\([A-Z][a-z]+ )|[.!]$|[。।]")
 _ABBREVIATED: Final = re.compile(r"\b(?:[ap]\.m|[AP]\.M|St|Mt|Dr|Mr|Mrs|Ms)\.?$")
 _AFTERTHOUGHT: Final = re.compile(
     r",?\s+(?:which|because|since|assuming|though|although|rather than|instead of|as\s+(?:required|desired|expected))\b"
-    r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)|,? approximately\b"
+    r"|,?\s+(?:i\.e\.|that is,|or (?:about|approximately|roughly)\b)"
     r"|,\s+(?:(?:and\s+)?so\s+(?=[a-z]{2})|but\s+(?!not\b))"
-    rf"|\s\((?:(?:not|i\.e\.,?|that is,?|namely|see|the|to the|it|this) |{REMARK}|{NEARLY})[^()\n]{{0,80}}\)"
-    r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=\$) of (?:the|an?|her|his|its|their|all)\b"
-    r"|(?<=[\d$)}]):\s+(?=[a-z]{2,} )|\s\|\s+(?=[A-Z][a-z]+:)"
+    rf"|\s\((?:(?:not|i\.e\.,?|that is,?|namely|see|the|to the) |{REMARK}|{NEARLY})[^()\n]{{0,80}}\)"
+    r"|\s[–—]\s+(?=[a-z']{2,} [a-z']{2,})|(?<=[\d$)}]):\s+(?=[a-z]{2,} )"
+    r"|,? approximately\b|\s\|\s+(?=[A-Z][a-z]+:)"
 )
 _DISPLAY: Final = re.compile(  # what follows is the end of a sentence, or a clause about it
     r"(?:\\\[((?:(?!(?<!\\)\\\]).)*)\\\]|\$\$((?:(?!\$\$).)*)\$\$|\\\(((?:(?!(?<!\\)\\\)).)*)\\\))"
-    r"(?=\s*(?:[.!]|\n|\Z|,\s*\Z|,?\s+(?:which|because|since|as|so|where|for|when|after|this|since|and so)\b))",
+    r"(?=\s*(?:[.!]|\n|\Z|,\s*\Z|,?\s+(?:which|because|since|as|so|where|for|when)\b))",
     re.DOTALL,
 )
 _DOLLARS: Final = re.compile(r"\$+([^$]+)\$+\s*(?:[.!]|,(?=[^$\d]*$)|$)")
-_PREDICATE: Final = re.compile(
-    r"(?<=\d)( [a-z]{2,20}(?: of \S{1,12}| [a-z]{2,20})?) (?:were|was|are|is|will|have|has"
-    r"|remain)(?: [a-z]{1,20}){1,3}\.?\Z"
-)
 _UNFINISHED: Final = re.compile(r"\A\$[^$]*\\[a-z]{1,9}\{[^{}$]*\Z| (?:multiplied|divided) by\Z")  # cut in a formula
 _MAX_MARKED: Final = 5000  # characters behind a mark
 _MAX_TRIED: Final = 100  # marks that nothing follows
@@ -146,11 +130,10 @@ def _is_strong(text: str, match: re.Match[str]) -> bool:
 
 def clean(text: str) -> str | None:
     """The answer in the rest of a marked line: without what follows its sentence, bold marks and enclosing dollars."""
-    text = ORNAMENT.sub("", _BOLD.sub(r"\1", without_colour(_TAG.sub("", text)).strip()))
+    text = ORNAMENT.sub("", _BOLD.sub(r"\1", without_colour(text).strip()))
     if text.count("**") == 1:  # the other one was part of the mark
         text = re.sub(r"\*\*(?: \(.*)?", "", text, flags=re.DOTALL)
-    text = _ADVERB.sub("", text.strip("*_").strip(), count=1)
-    text = _COPULA.sub("", _DENIED.sub("", text, count=1))
+    text = rewritten(_ADVERB.sub("", text.strip("*_").strip(), count=1), _AROUND)
     for enclosed in (_DISPLAY.match(text), _DOLLARS.match(text)):
         if enclosed is not None:
             return "".join(enclosed.groups("")).strip(" \n.") or None
@@ -165,7 +148,6 @@ def clean(text: str) -> str | None:
     text = text.strip().strip("*_").strip()
     if _STRAY.fullmatch(text) is not None:  # [Answer: 60]
         text = text[:-1]
-    text = _PREDICATE.sub(r"\1", text)
     if (whole := _DOLLARS.fullmatch(text)) is not None:
         return whole.group(1).strip() or None
     choice = _CHOICE.fullmatch(text)

@@ -8,13 +8,12 @@ from typing import Final
 _BOUNDARY: Final = re.compile(r"[.!?。;]\s|\n")
 _ASIDE: Final = re.compile(
     r"\A\W{0,6}alternatively\b|\A\W{0,6}(?:as an? |for (?:an )?)?(?:sanity |let me |let's |now )?"
-    r"(?:check(?:ing)?|remark|verification|verify(?:ing)?|example|e\.g\.)\b"
+    r"(?:check(?:ing)?|remark|generali[sz]ation|verification|verify(?:ing)?|example|e\.g\.)\b"
     r"|\b(?:if|were|had|instead)\b[^\n]{0,150}\bwould\b"
     r"|\b(?:tempting|wrong|incorrect|mistaken(?:ly)?|naive(?:ly)?|might think|common (?:mistake|error))\b"
     r"(?![^\n]{0,150}\b(?:correct|right|actual|true|so|but|hence|thus|therefore)\b)",
     re.IGNORECASE,
 )
-_REMARK: Final = re.compile(r"\W{0,6}(?:remark|generali[sz]ation|extension)s?\W{1,4}\s", re.IGNORECASE)
 _DISMISSED: Final = re.compile(
     r"[\s$)\]}*\\]{0,6}(?:\?|(?:is|was|would be) (?:wrong|incorrect|tempting|what most|too \w+|a common|the wrong|"
     r"not (?:the |quite |a )?(?:correct|right|answer|possible|valid)))",
@@ -53,8 +52,7 @@ _RIGHT: Final = re.compile(
 def is_aside(text: str, start: int, end: int) -> bool:
     """Whether what stands from `start` to `end` is a check, a remark, a question, or called wrong: no claim."""
     before = text[max(start - 160, 0) : start]
-    said = _ASIDE.search(_BOUNDARY.split(before)[-1]) or _REMARK.match(before.rsplit("\n", 1)[-1])
-    return said is not None or _DISMISSED.match(text, end) is not None
+    return _ASIDE.search(_BOUNDARY.split(before)[-1]) is not None or _DISMISSED.match(text, end) is not None
 
 
 def taken_back(text: str, start: int) -> list[str]:

@@ -23,7 +23,7 @@ from mcts_math.answer.rules.relations import compare_relations
 from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.rules.special import cases_equal, congruences_equal, families_equal, spans_equal
 from mcts_math.answer.text.chemistry import same_formula, same_particle
-from mcts_math.answer.text.remarks import attained, conflict, said_twice, same_remark
+from mcts_math.answer.text.remarks import conflict, said_twice, same_remark
 from mcts_math.answer.text.verdicts import phrase
 from mcts_math.answer.values.matrices import as_matrices, tells_of_matrices
 from mcts_math.answer.values.nodes import Group, Node, Relation, Sym, Text, walk
@@ -129,13 +129,6 @@ def _judge_one(gold: str, pred: str, policy: Policy) -> _Outcome:
         pairs = ((sayings[0], other), sayings) if sayings is not None else ()
         if pairs and all(_judge_once(*pair, policy).status is Status.EQUAL for pair in pairs):
             return outcome._replace(status=Status.EQUAL, reason="one value, said twice")
-    values = attained(outcome.gold.text), attained(outcome.pred.text)
-    if (values[0] is None) != (values[1] is None):
-        within = _judge_once(values[0] or gold, values[1] or pred, policy)
-        if within.status is Status.EQUAL:
-            return outcome._replace(
-                status=Status.EQUAL, reason="the value, where it is attained being on one side only"
-            )
     return outcome
 
 

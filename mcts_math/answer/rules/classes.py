@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mcts_math.answer.parse.read import read
 from mcts_math.answer.rules.check import is_equiv
-from mcts_math.answer.text.remarks import joints
+from mcts_math.answer.text.remarks import says_or
 from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.nodes import Quantity, walk
 from mcts_math.answer.values.shapes import unwrap
@@ -33,7 +33,7 @@ def canonical_key(answer: str) -> Hashable | None:
     reading = read(answer)
     if reading.node is None:
         return ("text", reading.figures, reading.text) if reading.text else None
-    node, more = unwrap(reading.node), (reading.figures, reading.beside, joints(answer))
+    node, more = unwrap(reading.node), (reading.figures, reading.beside, says_or(answer))
     if not any(isinstance(part, Quantity) for part in walk(node)):
         value = exact(node)
         if value is not None:

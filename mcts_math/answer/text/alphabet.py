@@ -16,11 +16,9 @@ _SCRIPT_RUNS: Final = tuple(
     (re.compile(f"[{raised}]+"), sign, str.maketrans(raised, plain)) for sign, (raised, plain) in _SCRIPTS.items()
 )
 _VULGAR: Final = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
-_MICRO: Final = re.compile(r"(?<=\d) ?[μµ]([mgsLlFAVWCJN])\b")  # 5 μm, but not μm without a number
 _MARKED: Final = re.compile("(?<![^\\W\\d_])(?:[A-Za-z][\u0302\u0304\u0305\u20d7]|[ŷȳ])(?![^\\W\\d_])")  # x̄, ŷ
 _ACCENTS: Final = {"\u0302": "hat", "\u0304": "bar", "\u0305": "bar", "\u20d7": "vec"}
 _CIRCLED: Final = re.compile("([①-⑳])(?=[①-⑳])")
-_DOTTED: Final = re.compile("(\\d)\u0307")
 # Each symbol, or symbols, with what it stands for: a plain character, or a command.
 _MEANINGS: Final = names(
     "−–—‐‑‒﹣ -  ∗\u2062 *  \u2063 ,  \u2064 +  ∣ |  ٪ %  ⁄∕ /  ∶ :  ′’‘ '  “” \"  。 .  ⅈ i  ⅇ e  "
@@ -47,10 +45,9 @@ def plain_alphabet(text: str) -> str:
     """`text` in ASCII, as far as its symbols have a name in LaTeX; words in other alphabets stay as they are."""
     for pattern, sign, plain in _SCRIPT_RUNS:
         text = pattern.sub(rf"{sign}{{\g<0>}}", text).translate(plain)
-    text = _MICRO.sub(r"\\text{ u\1}", text)
     text = _CIRCLED.sub(r"\1, ", text)
     text = _MARKED.sub(_marked, text)
-    text = _DOTTED.sub(r"\\dot{\1}", _VULGAR.sub(_vulgar, text)).translate(_SYMBOLS)
+    text = _VULGAR.sub(_vulgar, text).translate(_SYMBOLS)
     text = unicodedata.normalize("NFKC", text).translate(_SYMBOLS)
     return "".join(char for char in text if unicodedata.category(char) != "Cf")
 
@@ -88,13 +85,3 @@ def closing_braces(text: str) -> dict[int, int]:
         elif match.group() == "}" and pending:
             closed[pending.pop()] = match.start()
     return closed
-
-
-def balanced(text: str) -> str:
-    """`text` without a brace too many at its end. One too few may be a text that was cut, `3/8` of `3/80`."""
-    depth = 0
-    for match in _BRACE.finditer(text):
-        depth += {"{": 1, "}": -1}.get(match.group(), 0)
-        if depth < 0:
-            return text[:-1] if match.end() == len(text) else text
-    return text

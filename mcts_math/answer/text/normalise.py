@@ -5,11 +5,10 @@ The result still is LaTeX, Python or plain text, whatever it was; only habits th
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Final
 
-from mcts_math.answer.text.alphabet import balanced, matching, plain_alphabet
+from mcts_math.answer.text.alphabet import matching, plain_alphabet
 from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.notations import rewrite, rewrite_spaced
 from mcts_math.answer.text.units import UNITS
@@ -33,14 +32,9 @@ _NO_EFFECT: Final = re.compile(
     r"noindent|centering|rm|it|bf|tiny|small|normalsize|large|Large|LARGE|huge|Huge|angle|triangle|measuredangle|[hv]?phantom\{[^{}]*\}|label\{[^{}]*\}|tag\{[^{}]*\})"
     r"(?![a-zA-Z])"
 )
-_FONT: Final = re.compile(r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}")
-_CLASSED: Final = re.compile(r"\\math(?:op|bin|rel) ?(?:\{((?:[^{}]|\{[^{}]*\})*)\})?|\\(?:mathord|smash(?:\[[bt]\])?)")
-_GLUE: Final = re.compile(r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))")
-_DECIMAL: Final = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _COLOURED: Final = re.compile(
     r"\\(?:text|font|background)?color(?:box)? {0,3}(?:\[[^\[\]]{0,20}\])? {0,3}\{[^{}]{0,60}\}"
 )
-_ENTITY: Final = re.compile(r"&(?:#\d{2,5}|[a-zA-Z]{2,8});")
 _DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _ENCLOSED: Final = re.compile(r"(\$\$?|\*{1,3}|`)(.+)\1|\\\((.+)\\\)|\\\[(.+)\\\]", re.DOTALL)
 _DELIMITER: Final = re.compile(r"(?<!\\)\\[()\[\]]")  # of a formula among others: \\(5\\) or \\(6\\)
@@ -56,18 +50,43 @@ _WRAPPING: Final = re.compile(
     r"^\s{0,9}#{1,6}\s{1,3}|<(?:b|i|em|strong|span|p)>(?=(?:[^<]|<[a-z]{1,6}>){0,99}</)|<answer>"
     r"|</(?:answer|b|i|em|strong|span|p)>|^\s{0,9}\*\*(?=[A-Za-z ]{3,20}:\*\*)|(?<=[a-z]:)\*\*"
 )
-_FOREIGN: Final = habits(
-    ("", rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])", meaning)
-    for words, meaning in (
-        ("、", ", "),
-        (r"并且|且|及|和|与|かつ|および|그리고|이고|(?<=\s)(?:и|und|et|và)(?=\s)", " and "),
-        (r"或者|或|または|あるいは|또는|(?<=\s)(?:или|oder|ou|veya|hoặc)(?=\s)", " or "),
+_JOINTS: Final = habits(  # in other languages
+    (
+        ("\\text", r"\\text ?\{\s?(且|及|和|与|或|или|и|und|oder|et|ou|또는|그리고)\s?\}", r" \1 "),
+        *(
+            ("", rf"(?<=[A-Za-z0-9)}}\]$])\s*(?:{words})\s*(?=[-A-Za-z0-9(\\{{\[$])", meaning)
+            for words, meaning in (
+                ("、", ", "),
+                (r"并且|且|及|和|与|かつ|および|그리고|이고|(?<=\s)(?:и|und|et|và)(?=\s)", " and "),
+                (r"或者|或|または|あるいは|또는|(?<=\s)(?:или|oder|ou|veya|hoặc)(?=\s)", " or "),
+            )
+        ),
     )
 )
-_FOREIGN_TEXT: Final = re.compile(r"\\text ?\{\s?(并且|且|及|和|与|或者|或|或是|и|или|und|oder|et|ou|또는|그리고)\s?\}")
+_MARKDOWN: Final = habits(  # what is struck out, and stars around a number
+    (
+        ("~~", r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])", ""),
+        ("", r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])", r"\2"),
+    )
+)
+_SPACES: Final = habits(  # that say nothing: at braces, around what is raised or lowered, and behind a font
+    (
+        ("\\", r"\\(math(?:bb|rm|bf|cal)|boldsymbol|bm|text|vec)(?: |(?=\d)) ?([A-Za-z\d])", r"\\\1{\2}"),
+        (" ", r"(?<=[{^_]) | (?=[}^_])|(?<=[a-zA-Z}]) (?=\{)", ""),
+    )
+)
+_STYLES: Final = habits(  # one after another: what is a class of symbols may hold a comma
+    (
+        ("\\", r"\{ ?\\(rm|bf|it|sf|tt)(?![a-z]) ?([^{}\\$]{1,40})\}", r"\\math\1{\2}"),
+        ("\\", r"\\math(?:op|bin|rel) ?(?:\{((?:[^{}]|\{[^{}]*\})*)\})?|\\(?:mathord|smash(?:\[[bt]\])?)", r"\1"),
+        (r"\text", r"\\text\{,\}", "{,}"),
+        ("{:}", r"\{:\}", ":"),
+        (",", r"(?<=\d)(?<!\b0)(?:\{,\}|,\s*\\!|\\!\s*,|\\!\s*,\\!)\s*(?=\d{3}(?!\d))", ""),
+        ("{,}", r"(?<=\d)\{,\}(?=\d)", "."),
+        (r"\!", r"\\!", ""),
+    )
+)
 _BEHIND_FORMULA: Final = re.compile(r"(\$[^$]+\$) ?([A-Za-z]{1,3})(\^?[23])?[. ]{0,2}")  # a unit: `$\frac12$ m`
-_BOLD_NUMBER: Final = re.compile(r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])")
-_STRUCK: Final = re.compile(r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])")
 _SCALED: Final = re.compile(r"(?<=\d)\s*([百千]?[万萬만亿億억]|[百千](?![克米瓦卡帕伏焦赫分]))")
 _RAY: Final = re.compile(r"\\(?:vec|overrightarrow) ?\{ ?([A-Z]) ?([A-Z]) ?\}")
 _ANGLE: Final = re.compile(r"(?:\bm ?)?\\(?:measured)?angle ?\{? ?([A-Z]) ?([A-Z]) ?([A-Z])\b ?\}?")
@@ -75,8 +94,6 @@ _LENGTHS: Final = re.compile(r"(?<![A-Za-z\\{])([A-Z]{2})(?![A-Za-z])")
 _TIMES: Final = re.compile(
     r"(?<![A-Za-z\\{])[A-Z]{2} ?(?:\\cdot|\\times|\*) ?[A-Z]{2}(?![A-Za-z])"
 )  # of lengths AB and CD
-_LOOSE: Final = re.compile(r"(?<=[{^_]) | (?=[}^_])|(?<=[a-zA-Z}]) (?=\{)")
-_BARE_FONT: Final = re.compile(r"\\(math(?:bb|rm|bf|cal)|boldsymbol|bm|text|vec)(?: |(?=\d)) ?([A-Za-z\d])")
 _PLAIN_SET: Final = re.compile(r"(?<![\^_\w])\{([^{}]*)\}")
 _NUMPY_ROW: Final = re.compile(r"(?<=[\d.j\]])\s+(?=[-+\d.\[])")
 _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
@@ -84,7 +101,7 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
-    text = _without_markdown(without_entities(text))
+    text = rewritten(text, _MARKDOWN)
     if (behind := _BEHIND_FORMULA.fullmatch(text)) is not None and behind[2] in UNITS:
         text = rf"{behind[1]}\text{{ {behind[2]}{behind[3] or ''}}}"
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
@@ -93,8 +110,7 @@ def normalise(text: str) -> str:
     text = without_colour(text.strip())
     if not text.isascii():
         text = _SCALED.sub(r" \1 ", plain_alphabet(text))
-    text = _FOREIGN_TEXT.sub(r" \1 ", text) if "\\text" in text else text
-    text = rewritten(text, _FOREIGN) if " " in text or not text.isascii() else text
+    text = rewritten(text, _JOINTS) if " " in text or not text.isascii() else text
     if "\\\\" in text and ("\\\\begin" in text or "\\begin" not in text):
         if "\\\\{" not in text:  # a line's end in a box
             text = text.replace("\\\\}", "}")
@@ -106,23 +122,11 @@ def normalise(text: str) -> str:
         text = _unwrap(text[lead.end() :])
     if _NUMPY.match(text) and "," not in text:
         text = _NUMPY_ROW.sub(", ", text)
-    text = _CLASSED.sub(r"\1", _FONT.sub(r"\\math\1{\2}", text)) if "\\" in text else text
-    text = _DECIMAL.sub(".", _GLUE.sub("", text.replace(r"\text{,}", "{,}").replace("{:}", ":")))
-    text = _ordered(text.replace("\\!", ""))
+    text = _ordered(rewritten(text, _STYLES))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
-    text = balanced(_collapse(_SPACING.sub(" ", text)))
-    return _trim(_collapse(rewrite(_tight(_LEAD.sub("", text)))))
-
-
-def without_entities(text: str) -> str:
-    """`text` with the characters that entities of HTML stand for: `x &lt; 5`."""
-    return _ENTITY.sub(lambda found: html.unescape(found[0]), text) if "&" in text else text
-
-
-def _without_markdown(text: str) -> str:
-    """`text` without what is struck out, and without stars around a number."""
-    text = _STRUCK.sub("", text) if "~~" in text else text
-    return _BOLD_NUMBER.sub(r"\2", text) if "**" in text or "__" in text else text
+    text = _collapse(_SPACING.sub(" ", text))
+    text = _LEAD.sub("", text)
+    return _trim(_collapse(rewrite(rewritten(text, _SPACES) if " " in text else text)))
 
 
 def _ordered(text: str) -> str:
@@ -149,11 +153,6 @@ def without_colour(text: str) -> str:
 def _collapse(text: str) -> str:
     """`text` with single spaces: what follows may look for several optional spaces in a row."""
     return " ".join(text.split())
-
-
-def _tight(text: str) -> str:
-    """`text` without spaces that say nothing, at braces and around what is raised or lowered; fonts with braces."""
-    return _LOOSE.sub("", _BARE_FONT.sub(r"\\\1{\2}", text) if "\\" in text else text) if " " in text else text
 
 
 def _unwrap(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Rewritings of habits in writing answers, and of what programs print, into the notation that the grammar reads.
+"""Rewritings of habits in writing answers into the notation that the grammar reads.
 
 Each rule is general and keeps the meaning; text that no rule matches is left as it is. The rules see single spaces.
 """
@@ -54,17 +54,6 @@ def _rows(match: re.Match[str]) -> str:
     """Aligned equations as a system, or as the one that they are."""
     content = match[2].replace("&", "")
     return rf"\begin{{cases}}{content}\end{{cases}}" if "\\\\" in content else content
-
-
-def _fraction(match: re.Match[str]) -> str:
-    """`[2; 1, 3]` as 2 + 1/(1 + 1/3); with dots, where one number goes on for ever."""
-    parts = [match[1], *match[2].split(",")]
-    last = r"\cdots" if match[3] else parts.pop()
-    if match[3] and len(set(map(str.strip, parts[1:]))) > 1:
-        return match[0]
-    for part in reversed(parts):
-        last = rf"{part.strip()}+\frac{{1}}{{{last}}}" if last != r"\cdots" else rf"{part.strip()}+\cdots"
-    return last
 
 
 def _form(match: re.Match[str]) -> str:
@@ -151,8 +140,6 @@ _OWN: Final = habits(
         (r"\partial", r"(?<![^ ,])\\frac\{\\partial ?([a-zA-Z])\}\{\\partial ?([a-zA-Z])\} ?=", r"\1_\2 ="),
         ("underbrace", r"\\underbrace\{(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9}\}_\{"
          r"(?:\\text\{)?(\w{1,9})(?: ?\\text\{[^{}]{0,40}\}|[^{}]{0,40}\}?)\}", r"(\1 \\cdot (10^{\2} - 1)/9)"),
-        ("[", r"^\[ ?(\d{1,9}) ?; ?(\d{1,9}(?: ?, ?\d{1,9}){1,30})((?: ?, ?\\?[lc]?dots| ?, ?\.\.\.)?) ?\]$",
-         _fraction),
         # functions
         (r"\equiv", r"(?<![A-Za-z\\])([fghP](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         ("\\", r"^(?:[a-zA-Z] ?: ?([a-z]) ?\\to|(?:[a-zA-Z] ?: ?)?([a-z]) ?\\mapsto)(?![a-z])", r"f(\1\2) ="),

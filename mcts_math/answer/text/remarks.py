@@ -16,11 +16,11 @@ from mcts_math.answer.text.vocabulary import NUMBER_WORDS
 
 # how a remark begins that is no part of the answer, after its bracket; and what may be the value, rounded
 REMARK: Final = (
-    r"(?:[\s$]|\\[ ,;(]){0,4}(?:(?:since|because|as|note|after|double|repeated|rounded|using|e\.g\."
+    r"(?:[\s$]|\\[ ,;(]){0,4}(?:(?:since|because|as|note|after|double|repeated|rounded|using"
     r"|reject\w{0,3}(?= \W{0,3}(?:[a-z]\W{0,3}=|\d|the\b))|(?:where|assuming)(?![^()]{0,100}(?:[<>]|\\(?:[gl]e|ne|[gl]t"
-    r"|in)(?:q|qslant)?(?![a-z])))|correct to|take|one checks|exact(?:ly)?|the only|by (?:the|[A-Z]|\w{1,20}'s)"
-    r"|to the nearest|the \w{1,20} are|(?:to )?(?:\d|one|two|three|four) (?:sig\w{1,9}|deci\w{1,6}|digits?"
-    r"|solutions?))\b|(?:to )?\d [sd]\.?[fp]\b|(?:the answer|approx[a-z.]{0,9})(?=\)))"
+    r"|in)(?:q|qslant)?(?![a-z])))|correct to|take|exact(?:ly)?|by (?:the|[A-Z])|to the nearest"
+    r"|(?:to )?(?:\d|one|two|three|four) (?:sig\w{1,9}|deci\w{1,6}|digits?|solutions?))\b|(?:to )?\d [sd]\.?[fp]\b"
+    r"|(?:the answer|approx[a-z.]{0,9})(?=\)))"
 )
 NEARLY: Final = (
     r"(?:[\s$]|\\[ ,;(]){0,4}(?:\\approx|≈|\\sim|(?:(?:or|that is|i\.e\.,?) )?(?:approx[a-z.]{0,8}|about|roughly)\W)"
@@ -34,13 +34,6 @@ _BRACKET: Final = re.compile(  # with a percentage, an equals sign or a word in 
 _AGAIN: Final = re.compile(
     r"(?:(?:\\text ?\{)? ?,? ?(?<![A-Za-z])(?:or|that is|namely)\b|,? ?i\.e\.),?(?: equivalently,?)? ?(?:\} ?)?(?=\S)"
 )
-_ATTAINED: Final = re.compile(
-    r"(.{1,200}?),? ?(?:\\text ?\{ ?,? ?)?(?:(?:and |which )?(?:it |this )?(?:is |are )?(?:attained|achieved|reached"
-    r"|occurs|occurring|happens)(?: only| exactly)? (?:at|when|if|for|by)"
-    r"|(?<=\d) (?:at|when)(?= ?(?:\} ?)?\$?[a-z] ?=))"
-    r" (?:(?!\b(?:at|when|attained|achieved|m(?:ax|in)\w*|least|greatest)\b).){1,100}",
-    re.IGNORECASE | re.DOTALL,
-)
 _MAX_LENGTH: Final = 300  # characters
 _REPLY: Final = re.compile(
     r"(yes|no|true|false) ?[,;:] ?(?!(?:but|unless|if|only|except|never|not|when|whenever|where|provided|assuming"
@@ -50,11 +43,7 @@ _REPLY: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _REASON: Final = re.compile(r"(?:because|since|as|by|due to)\b", re.IGNORECASE)
-_SPOKEN: Final = re.compile(r"\bor\b|∨|\\(?:lor|vee)", re.IGNORECASE)
-_JOINTS: Final = {
-    "and": re.compile(r"\band\b|∧|\\(?:land|wedge)(?![a-z])"),
-    "or": re.compile(r"\bor\b|∨|\\(?:lor|vee)(?![a-z])"),
-}
+_OR: Final = re.compile(r"\bor\b|∨|\\(?:lor|vee)(?![a-z])", re.IGNORECASE)
 _NUMERIC: Final = re.compile(
     rf"[-+\d<>=¬]|\\(?!text|mathrm|land|lor|wedge|vee)[a-z]|(?<![A-Za-z\\])(?-i:[a-z])(?![A-Za-z])"
     rf"|\b(?:{'|'.join(NUMBER_WORDS)})\b",
@@ -72,25 +61,19 @@ def said_twice(text: str) -> tuple[str, str] | None:
     return (sayings[0], sayings[1]) if len(sayings) == 2 and all(sayings) else None
 
 
-def attained(text: str) -> str | None:
-    """`9/4` of `9/4, attained at x = 1/2`; None where no place is said, or where several values have one."""
-    found = _ATTAINED.fullmatch(text) if len(text) <= _MAX_LENGTH else None
-    return None if found is None else found[1].strip(" ,$")
-
-
 def conflict(words: str, other: str) -> bool:
     """Whether two answers can't be the same: `A and B`, but `A or B`. Values of a variable may have either word."""
-    if not _SPOKEN.search(words) and not _SPOKEN.search(other):
+    if not _OR.search(words) and not _OR.search(other):
         return False
-    mine, theirs = joints(words), joints(other)
-    return mine is not None and theirs is not None and ("or" in mine) != ("or" in theirs)
+    mine, theirs = says_or(words), says_or(other)
+    return mine is not None and theirs is not None and mine != theirs
 
 
-def joints(words: str) -> tuple[str, ...] | None:
-    """Which of "and" and "or" join the words of an answer; None where it has numbers, or is logic."""
+def says_or(words: str) -> bool | None:
+    """Whether "or" joins the words of an answer; None where it has numbers, or is logic."""
     if len(words) > _MAX_LENGTH or _NUMERIC.search(words):
         return None
-    return tuple(joint for joint, pattern in _JOINTS.items() if pattern.search(words))
+    return _OR.search(words) is not None
 
 
 def replied(words: str) -> tuple[str, str]:

@@ -61,14 +61,6 @@ def _time(match: re.Match[str]) -> Node | None:
     return Time(hour % 12 * 60 + minute, half) if 1 <= hour <= 12 and minute < 60 else None
 
 
-def _told_time(match: re.Match[str]) -> Node | None:
-    """`half past two`, `quarter to nine`."""
-    part, side, hour = (text.lower() for text in match.groups())
-    hours = int(hour) if hour.isdigit() else NUMBER_WORDS.get(hour, 0)
-    minutes = (30 if part == "half" else 15) * (1 if side == "past" else -1)
-    return Time((hours * 60 + minutes) % 720, "") if 1 <= hours <= 12 else None
-
-
 def _day(day: str, month: str, year: str | None) -> Node | None:
     named = [name for name in _MONTHS if len(month) > 2 and name.startswith(month.lower())]
     return Text(f"{named[0]} {int(day)}" + (f" {year}" if year else "")) if named else None
@@ -85,7 +77,6 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None
     for pattern, value_of in (
         (r"(?i)(\d{1,2})(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?|(noon|midnight))", _time),
         (r"(?i)noon|midnight", lambda m: Time(0, _HALVES[m[0].lower()])),
-        (r"(?i)(half|quarter) (past|to) (\w{3,6}|\d{1,2})", _told_time),
         (r"(?:in |the year |in the year )?(\d{3,4}) ?(B\.?C\.?E?\.?|A\.?D\.?|C\.?E\.?)?",
          lambda m: Text(f"{m[1]} BC") if (m[2] or "").startswith("B") else Num(Fraction(int(m[1])))),
         (r"(?:the )?(?:([a-zA-Z]{3,5}ty)[ -])?([a-zA-Z]{5,8})(?: place| one)?", _ordinal),
@@ -93,14 +84,11 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Node | None
         (r"(?:the )?(\d{1,2})(?:st|nd|rd|th)?\s*(?:of\s+)?([A-Z][a-z]{2,8})(?:,?\s+(\d{4}))?",
          lambda m: _day(*m.groups())),
         (r"([A-Z][a-z]{2,8})\s*(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?", lambda m: _day(m[2], m[1], m[3])),
-        (
-            r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]|(?:[Oo]ption|[Cc]hoice)\s+([A-Z])",
-            lambda m: Text("".join(m.groups("")).upper(), choice=True),
-        ),
+        (r"(?:(?:[Oo]ption|[Cc]hoice)\s+)?\(?\s*([A-Za-z])\s*\)|([A-Z])[.:]",
+         lambda m: Text("".join(m.groups("")).upper(), choice=True)),
         (r"(?:\([A-Z]\)|[A-Z])(?:\s*(?:,\s*and|,|and|&)\s*(?:\([A-Z]\)|[A-Z]))+",
          lambda m: tree.Group("", "", tuple(map(Text, re.findall("[A-Z]", m[0]))))),
-        (r"(?i)(?:quotient:?\s*(?:of\s+|is\s+|=\s*)?)?(\d+),?\s*"
-         r"(?:(?:with\s+|and\s+)?(?:a\s+)?remainder(?:\s+of|\s+is|\s*[=:])?|r(?:em)?\.?)\s*(\d+)",
+        (r"(?i)(?:quotient:?\s*)?(\d+),?\s*(?:(?:with\s+)?(?:a\s+)?remainder(?:\s+of|\s*[=:])?|r(?:em)?\.?)\s*(\d+)",
          lambda m: tree.Call("remainder", tuple(Num(Fraction(int(part))) for part in m.groups()), free=True)),
     )
 )  # fmt: skip

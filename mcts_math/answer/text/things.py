@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Final
 
@@ -41,19 +40,10 @@ _REJECTING: Final = frozenset(
     names("wrong incorrect false untrue invalid impossible never nope nothing maybe negative owed lost debt bogus "
           "rejected excluded rounded less younger halved doubled tripled")
 )  # fmt: skip
-# Counters of Chinese, Japanese and Korean, with which what is counted begins, and what no counted thing has in it.
-_COUNTERS: Final = re.compile(
-    "[个個人名位只隻条条件本册冊张張枚棵头匹辆次回元角块岁歳才年月日天周週小時时秒種种组組队道题題页句朵支枝把座层家户台杯箱袋円点番斤つ]"
-    "|分|度|平方|立方|千米|公里|厘米|毫米|米|升|毫升|克|千克|公斤|吨|개|명|살|원|권|마리|번|장|대|시간|분|초|년|월|일|주|세|송이|자루|병|잔|점|도"
+# Counters of Chinese, Japanese and Korean, each of which names what is counted.
+_COUNTERS: Final = frozenset(
+    "个個人名位只条本张枚次元岁歳年天週小时時分秒组题页家户台円点人斤つ개명살원권번장대초년월일주세"
 )
-_NOT_COUNTED: Final = re.compile(
-    "[不非未错误倍乗乘割]|以[上下内外]|之[外内]|分之|少|[前後后]$|ない|なし|이상|이하|미만|초과|보다|아니|아님|오답|배"
-)
-_REJECTING_ELSEWHERE: Final = frozenset(names(
-    "неверно нет не без меньше больше сотен дюжин половин négatif négative centièmes "
-    "değil falsch milhões milhão nghìn triệu falso mila"
-))  # fmt: skip
-_EASTERN: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _IRREGULAR: Final = meanings(
     "man: men; woman: women; child: children; person: people; foot: feet; mouse: mice; goose: geese; tooth: teeth; "
     "die: dice; vertex: vertices; half: halves; penny: pennies; discount: off; increase: rise; "
@@ -83,9 +73,7 @@ def is_counted(phrase: str, is_one: bool = True) -> bool:
     parts = phrase.replace("left over", "left").split()
     words = [word.partition("^")[0].strip(".,;:!?'\"()").lower() for word in parts if "^-" not in word]  # per page
     if not phrase.isascii():
-        eastern = _EASTERN.search(phrase) is not None
-        noun = _COUNTERS.match(words[0]) and not _NOT_COUNTED.search(words[0]) if eastern and words else True
-        return len(words) == 1 and bool(noun) and words[0] not in _REJECTING_ELSEWHERE
+        return len(words) == 1 and words[0] in _COUNTERS
     told = {singular(word) for word in words} | set(words)
     if (_TELLING - {"more"}) & told or rejects(" ".join(words)) or told & NUMBER_WORDS.keys():
         return False

@@ -67,16 +67,11 @@ MEASURES: Final = habits(
         ("+", r"\+/-|^\+-(?=[\d\\])", r"\\pm "),
         (r"\$", r"^(\\\$ ?[\d.,]+) ?/ ?(?=[a-z]+$)", r"\1 per "),
         (r"\$", r"^(\\\$ ?-?[\d.,]+) ?([KkMB])$", lambda m: f"{m[1]} {_SCALES[m[2]]}"),
-        ("", r"(\\rupee|\bRs\.?) ?(\d{1,2}(?:,\d\d){1,4},\d{3})\b", lambda m: f"{m[1]} {m[2].replace(',', '')}"),
-        ("%", r"^\d{1,2}(?:\.\d)? ?\\?% ?(?:CI|confidence interval)(?: is)? ?[:=]? ?(?=[\[(\\])", ""),
-        (r"\circ", r"\\text\{([^{}]{1,20}/[A-Za-z]{1,3})\}\^\{?\\circ\}? ?\\(?:text|mathrm)\{C\}$",
-         r"\\text{ \1 celsius}"),
         ("", r"^(-?[\d.]+) ?(?:\\text\{)?([A-Za-z]+(?: ?/ ?[A-Za-z]+)?(?:\^\{?\d\}?)?)\}?,? (?:\\text\{)?"
          r"(?:(?:to the|due|towards? the|in the) )?(north|south|east|west)(?:wards?|erly)?(?: direction)?\}?$",
          r"\1\\text{ \2 \3}"),
         (" at ", r"(?<=[A-Za-z)}\d]) at (?=-?\d)", r" \\text{at} "),  # 10 N at 30 degrees, no product of a and t
         (". ", r"(?<=\d) ?(ft|in|yd|mi|lb|oz|hr|min|sec)s?\. (?=\d)", r" \1 "),
-        ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
         (r"\Omega", r"(?<=[\d }])(?:\\(?:text|mathrm)\{)?([kMGmμ])\}? ?\\Omega(?![a-zA-Z])\}?",
          r"\\text{ \1ohm}"),
         ("/", rf"(?<=\d) ?\(? ?([A-Za-z]+){_POWER} ?/ ?\(? ?([A-Za-z]+){_POWER} ?\)?$", _unit_quotient),
