@@ -69,6 +69,7 @@ _NUMBER: Final = re.compile(
 _ROUNDED: Final = re.compile(r"\\approx(?![a-z])|≈")
 _EQUAL: Final = r"[a-zA-Z](?:_\{?\w\}?)? ?=[^=,]+"
 _EQUATIONS: Final = re.compile(rf"{_EQUAL}(?:,(?:\s|\\[,;: ]|\\q?quad)*{_EQUAL})+")  # x = 1, y = 2
+_LINEAR: Final = re.compile(r"-?\d{1,4}[a-z] ?[-+] ?\d{0,4}[a-z]|-?[a-z] ?[-+] ?\d{1,4}[a-z]")  # 2x + 3y, of a line
 _ROWS: Final = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}|&")
 _NAMED: Final = re.compile(r"\s*[a-zA-Z](?:_\{?\w\}?)? ?=")
 _GAP: Final = r"(?:\s|\\q?quad(?![a-z])|\\[,;: ])*"
@@ -88,6 +89,8 @@ def right_side(formula: str, context: str) -> str:
     formula = _WHERE.split(formula.removeprefix(r"\(").removesuffix(r"\)"))[0]
     if formula.count("$") == 1 or "$" not in formula.strip("$"):  # money, or a formula alone
         formula = formula.strip("$")
+    if "{cases}" in formula:  # a system, or a function in pieces
+        return formula.strip()
     if len(parts := _JOINED.split(formula)) > 1 and all(map(_NAMED.match, parts[::2])):
         return "".join(f" {part} " if place % 2 else right_side(part, context) for place, part in enumerate(parts))
     formula = formula if r"matrix}" in formula else _ROWS.sub("", formula)
@@ -106,5 +109,6 @@ def right_side(formula: str, context: str) -> str:
     left, right = (formula[: ends[-1]], formula[ends[-1] + 1 :]) if ends else ("", formula)
     named = len(ends) != 1 or _NAME.fullmatch(left) is not None
     named = named or (r"matrix}" in right and r"matrix}" not in left)  # A x, multiplied out
-    named = named or (_NUMBER.fullmatch(right) is not None and _EQUATION.search(context) is None)
+    number = _NUMBER.fullmatch(right) is not None and _LINEAR.fullmatch(left.strip()) is None
+    named = named or (number and _EQUATION.search(context) is None)
     return _TAIL.sub("", right if named else formula).strip()
