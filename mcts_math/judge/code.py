@@ -8,8 +8,8 @@ The rule, the first that applies:
    imports and helpers. A fence within a docstring is text. `[BEGIN] … [DONE]` and the like are fences too.
 3. Fenced blocks, none of which does: all of them together where that does; else the last one, as the body of the
    function that the prompt begins, or as it stands. For a whole program: the last that reads its input, one that is
-   marked as Python before one that is not; or, where there is none, or where that calls nothing or prints nothing, the
-   last that is marked, with what it needs of the others; or the last.
+   marked as Python before one that is not; or the last that is marked; or the last. Where that calls nothing, or prints
+   nothing, all of them together.
 4. No block, but a line that defines the entry point: from the first line that begins code (import, def, class, @) on.
 5. Else a bare function body that goes on with the prompt, where it looks like one: it begins indented, or returns.
 
@@ -127,8 +127,9 @@ def _programs(blocks: list[_Block]) -> list[Reading]:
     reading = [place for place, block in enumerate(blocks) if _READS.search(block.code)]
     both = [place for place in reading if blocks[place].marked]
     best = (both or reading or marked or [len(blocks) - 1])[-1]
-    places = dict.fromkeys((best, *marked[-1:]))
-    return [*(_with_others(blocks, place) for place in places), *([] if reading else [_together(blocks)])]
+    places = [best, *([] if blocks[best].marked else marked[-1:])]
+    parts = [blocks[place] for place in marked] if reading and marked else blocks
+    return [*(_with_others(blocks, place) for place in places), _together(parts)]
 
 
 def _with_others(blocks: list[_Block], place: int) -> Reading:

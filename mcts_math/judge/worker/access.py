@@ -28,7 +28,7 @@ _MODULES = tuple(_LIBRARY.split(" "))
 """Modules, with those within, whose types are open: their methods steer nothing and look behind nothing."""
 _NOT = ("numpy.lib",)
 """Modules within these that are not: they read files."""
-KNOWN = frozenset((*sys.stdlib_module_names, "numpy", "_judge", *OF_TESTS))
+KNOWN = frozenset((*sys.stdlib_module_names, "typing_extensions", "numpy", "_judge", *OF_TESTS))
 """Packages whose objects the tests may hand over."""
 _OPENING = ("_io.FileIO", "numpy.memmap", "unittest.mock._patch")
 """Classes whose objects open files and connections, or change any object, as they are told."""

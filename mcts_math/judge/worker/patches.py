@@ -62,7 +62,7 @@ def _used(call: ast.Call, known: dict[str, str]) -> str:
         return full or name
     if isinstance(call.func, ast.Name) and name == "open":
         return "" if re.search("dev/?null", ast.unparse(call)) else name
-    asked = [full] if name.startswith("assert_") else []
+    asked = [full] if ".testing." in full else []
     if name in _KINDS and len(call.args) > 1:
         nodes = (node for node in ast.walk(call.args[1]) if isinstance(node, (ast.Attribute, ast.Name)))
         asked = [_full(node, known) for node in nodes]
