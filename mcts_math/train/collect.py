@@ -38,8 +38,6 @@ _ROUNDING = 1e-9  # of a mean of many results
 
 @dataclass(slots=True)
 class Statistics:
-    """What was found in the trees, and what was taken."""
-
     trees: int = 0  # read, broken-off searches included
     failed: int = 0  # searches that had broken down
     unanswered: int = 0  # questions without an accepted answer, whose solutions can't be judged
@@ -67,7 +65,6 @@ class Statistics:
         self.q_sum[example.correct] += sum(step.q for step in example.steps[:-1])
 
     def render(self) -> str:
-        """A table for the terminal."""
         rows = []
         for name, kind in (("right", True), ("wrong", False)):
             inner, taken = self.steps[kind] - self.taken[kind], self.taken[kind]

@@ -49,7 +49,6 @@ def own_turns(codec: Codec, turns: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def own_prompt(codec: Codec, prompt: Prompt) -> Prompt:
-    """A prompt with `own_turns`."""
     return prompt if isinstance(prompt, str) else replace(prompt, messages=own_turns(codec, prompt.messages))
 
 
@@ -116,8 +115,6 @@ class ExampleStep:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One solution."""
-
     id: Annotated[str, BeforeValidator(str)]  # of the question and, behind a "/", the tag of the last node
     question: str
     prompt: StoredPrompt  # what the model is shown before the first step: a text, or a conversation
