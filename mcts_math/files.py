@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -161,14 +161,11 @@ def is_same_file(first: str | Path, second: str | Path) -> bool:
         return os.path.realpath(first) == os.path.realpath(second)
 
 
-def find_twice(paths: Iterable[str | Path]) -> str | Path | None:
-    """The first path that is the same file as one before it."""
-    seen: list[str | Path] = []
-    for path in paths:
-        if any(is_same_file(path, other) for other in seen):
-            return path
-        seen.append(path)
-    return None
+def require_different(paths: Sequence[str | Path]) -> None:
+    """Raises RecordError where a path is the same file as one before it."""
+    for place, path in enumerate(paths):
+        if any(is_same_file(path, other) for other in paths[:place]):
+            raise RecordError(f"{path} is given twice: it would count double. Leave one out.")
 
 
 def try_lock(descriptor: int) -> bool:

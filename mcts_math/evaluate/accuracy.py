@@ -14,7 +14,7 @@ from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.intervals import difference_interval, share_interval, wilson_interval
 from mcts_math.evaluate.lines import Line, read_lines
-from mcts_math.files import find_twice
+from mcts_math.files import require_different
 from mcts_math.tasks import JsonObject
 
 _MOST_GROUPS = 60  # a key with more values than this is a number, not a kind
@@ -170,8 +170,7 @@ def _check_runs(reports: Sequence[Report], known: Sequence[Mapping[str, Any]]) -
     paths = [report.path for report in reports]
     if not known[0]:
         raise RecordError(f"{paths[0]}: no question with a known answer, so there is nothing to compare.")
-    if (twice := find_twice(paths)) is not None:
-        raise RecordError(f"{twice} is given twice: it would count double. Leave one out.")
+    require_different(paths)
     for report, others in zip(reports, known, strict=True):
         _check_same_questions(known[0], paths[0], others, report.path)
         require_same_answers(reports[0], report)

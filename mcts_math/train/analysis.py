@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -59,7 +59,7 @@ def read_judged(path: str | Path, grader: Grader) -> Iterator[tuple[Tree, dict[i
         yield tree, {node.id: next(verdicts) for node in some}
 
 
-def q_points(examples: Iterable[str | Path]) -> list[ValuePoint]:
+def q_points(examples: Sequence[str | Path]) -> list[ValuePoint]:
     """The inner steps of training examples, with their Q as value."""
     return [
         ValuePoint(step.q, example.correct, False, depth)

@@ -14,7 +14,7 @@ from typing import Any
 from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.evaluate.table import number, percent, render_table
-from mcts_math.files import dump_line, find_twice, is_same_file, new_file, writing
+from mcts_math.files import dump_line, is_same_file, new_file, require_different, writing
 from mcts_math.formats import StepFormat
 from mcts_math.run.record import ROOT_TAG, error_of, nodes_of, read_results, record_to_tree
 from mcts_math.tasks import JsonObject, is_ours
@@ -38,8 +38,6 @@ _ROUNDING = 1e-9  # of a mean of many results
 
 @dataclass(slots=True)
 class Statistics:
-    """What was found in the trees, and what was taken."""
-
     trees: int = 0  # read, broken-off searches included
     failed: int = 0  # searches that had broken down
     unanswered: int = 0  # questions without an accepted answer, whose solutions can't be judged
@@ -67,7 +65,6 @@ class Statistics:
         self.q_sum[example.correct] += sum(step.q for step in example.steps[:-1])
 
     def render(self) -> str:
-        """A table for the terminal."""
         rows = []
         for name, kind in (("right", True), ("wrong", False)):
             inner, taken = self.steps[kind] - self.taken[kind], self.taken[kind]
@@ -140,8 +137,7 @@ def write_examples(
 
 def _require_own_files(trees: Sequence[str | Path], outputs: Sequence[Path]) -> None:
     """Raises RecordError where trees would count twice, or an output take the place of what is no older one of it."""
-    if (twice := find_twice(trees)) is not None:
-        raise RecordError(f"{twice} is given twice: its examples would count double. Leave one out.")
+    require_different(trees)
     for place, path in enumerate(outputs):
         for other in (*trees, *outputs[:place]):
             if is_same_file(path, other):

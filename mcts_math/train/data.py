@@ -47,8 +47,6 @@ class Item:
 
 @dataclass(slots=True)
 class DataReport:
-    """What became of the examples."""
-
     examples: int = 0  # taken
     pairs: int = 0
     too_long: int = 0  # left out, as they do not fit a row
@@ -145,7 +143,6 @@ class Encoder:
 
 
 def _followed(prompt: Prompt, step: str | tuple[Message, ...]) -> Prompt:
-    """A prompt with a step behind it."""
     if isinstance(prompt, str):
         return prompt + step if isinstance(step, str) else prompt + "".join(turn.content for turn in step)
     return prompt.followed_by(*((Message("assistant", step),) if isinstance(step, str) else step))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, TypeAd
 
 from mcts_math.engine.tokenizer import Codec
 from mcts_math.errors import RecordError, RefusedError
-from mcts_math.files import read_records
+from mcts_math.files import read_records, require_different
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format, recognise_format
 from mcts_math.messages import Conversation, Message, Piece, Prompt
 from mcts_math.settings import explain
@@ -49,7 +49,6 @@ def own_turns(codec: Codec, turns: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def own_prompt(codec: Codec, prompt: Prompt) -> Prompt:
-    """A prompt with `own_turns`."""
     return prompt if isinstance(prompt, str) else replace(prompt, messages=own_turns(codec, prompt.messages))
 
 
@@ -79,8 +78,9 @@ class Lines(Generic[T]):
         """The line of it, without what is at its default."""
         return self.adapter.dump_python(one, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
 
-    def read(self, paths: Iterable[str | Path], *, may_be_empty: bool = False) -> Iterator[T]:
-        """Streams what the lines of files hold. Raises RecordError, naming file and line."""
+    def read(self, paths: Sequence[str | Path], *, may_be_empty: bool = False) -> Iterator[T]:
+        """Streams what the lines of files hold. Raises RecordError, naming file and line, or a file given twice."""
+        require_different(paths)
         for path in paths:
             for where, record in read_records(path, may_be_empty=may_be_empty):
                 yield self.load(record, where)
@@ -115,8 +115,6 @@ class ExampleStep:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One solution."""
-
     id: Annotated[str, BeforeValidator(str)]  # of the question and, behind a "/", the tag of the last node
     question: str
     prompt: StoredPrompt  # what the model is shown before the first step: a text, or a conversation

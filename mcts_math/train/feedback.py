@@ -56,8 +56,6 @@ FEEDBACK: Final = Lines(TypeAdapter(Feedback), "a line of feedback", "Make it wi
 
 @dataclass(slots=True)
 class FeedbackCounts:
-    """What was found."""
-
     questions: int = 0
     broken: int = 0  # whose search broke down
     unfinished: int = 0  # attempts that did not end by themselves, or were no solution; left out

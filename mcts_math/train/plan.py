@@ -19,8 +19,6 @@ from mcts_math.train.config import RoundsConfig, TrainConfig
 
 
 class Plan:
-    """The stages of a folder of rounds."""
-
     def __init__(self, config: RoundsConfig) -> None:
         self.config = config
         self.folder = Path(config.output_dir)  # which holds round_0, round_1, …

@@ -17,12 +17,12 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from mcts_math.engine.checkpoint import Checkpoint, inspect
 from mcts_math.errors import ConfigError, MctsMathError, TrainingError
-from mcts_math.files import ROOM, find_twice
+from mcts_math.files import ROOM
 from mcts_math.run.description import sample_files
 from mcts_math.tasks import JsonObject
 from mcts_math.train.config import NEUTRAL_KEYS, TrainConfig, TuningConfig
 from mcts_math.train.processes import rank, world
-from mcts_math.train.stages import file_digest, locked, write_json
+from mcts_math.train.stages import RECIPE, file_digest, locked, write_json
 
 STATE = "trainer_state.json"  # written last: a state that holds it is complete
 
@@ -40,11 +40,11 @@ def check_settings(
     for key, paths in files.items():
         if missing := [path for path in paths if not Path(path).is_file()]:
             raise ConfigError(f"{key}: {missing[0]}: no such file. Make it with {program}.")
-        if (twice := find_twice(paths)) is not None:
-            raise ConfigError(f"{key}: {twice} is given twice, and would be trained on twice as often. Leave one out.")
     output = Path(config.output_dir)
     if output.exists() and not overwrite:
         raise ConfigError(f"{output} exists. Choose another output_dir, or add --overwrite.")
+    if output.exists() and not (output / RECIPE).is_file():
+        raise ConfigError(f"{output} is no result of a training, to be replaced by another. Choose another output_dir.")
     return inspect(config.model_dir), output
 
 

@@ -48,8 +48,6 @@ _WAYS: Final = (
 
 
 class Rounds:
-    """All stages of one folder."""
-
     def __init__(self, config: RoundsConfig, report: Callable[[str], None] = print, *, overwrite: bool = False) -> None:
         self.config, self.overwrite = config, overwrite
         self.plan = Plan(config)

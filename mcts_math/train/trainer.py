@@ -27,8 +27,6 @@ _HEAD = "v_head."  # in the names of its parameters, however the model is wrappe
 
 
 class ValueTrainer(Trainer):  # type: ignore[misc]
-    """Trainer with our losses."""
-
     loss_is_scaled_for_ga = True
 
     def __init__(

@@ -67,7 +67,6 @@ def train(
 def _make_trainer(
     config: TrainConfig, source: Checkpoint, arguments: TrainingArguments, tell: Callable[[str], None]
 ) -> tuple[ValueTrainer, DataReport]:
-    """Loads data and model."""
     rows, collator, data = load_rows(config, source)
     tell(str(data))
     if config.bf16 and not arguments.bf16:

@@ -33,8 +33,6 @@ _WEIGHTS = "state.pt"
 
 @dataclass(slots=True)
 class Progress:
-    """How far a training is."""
-
     step: int = 0  # steps done
     dropped: int = 0  # those of them that changed nothing, as a number was not finite
     sums: dict[str, float] = field(default_factory=dict)  # of this epoch, by figure, with the count under "examples"

@@ -194,7 +194,7 @@ FORGERIES = {
     + "import threading\ndef g():\n    while True: peer.send(('value', True, '', None))\nthreading.Thread(target=g, daemon=True).start()\ndef f(x): return True",
 }
 
-SEEN = (  # what code that shares a process with its tests can find: `docs/judge.md` says so
+SEEN = (  # what code that shares a process with its tests can find: `docs/judge_isolation.md` says so
     *("heap", "stack", "modules", "tests module", "problem on the loader", "memory", "other process"),
     *("passed on every descriptor", "closed", "shut down", "flood", "huge frame", "deep", "gift"),
 )
