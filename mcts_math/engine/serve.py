@@ -15,8 +15,6 @@ from mcts_math.run.program import run_program
 
 # isort: split
 from mcts_math.engine.checkpoint import obtain
-from mcts_math.engine.value_head import load_value_head
-from mcts_math.engine.vllm.arguments import complete_args
 from mcts_math.errors import ConfigError
 
 
@@ -24,6 +22,9 @@ def server_arguments(model_dir: str) -> list[str]:
     """The arguments of `vllm serve` that serve a model and its value head. Raises CheckpointError where model or head
     is missing, incomplete or wrong, and EngineError where vLLM is not installed."""
     checkpoint = obtain(model_dir, need_value=True)
+    from mcts_math.engine.value_head import load_value_head  # late: help and a wrong model need no torch
+    from mcts_math.engine.vllm.arguments import complete_args
+
     load_value_head(checkpoint)
     arguments = ["--model", str(checkpoint.path), "--served-model-name", model_dir, "--enable-prompt-tokens-details"]
     for name, value in complete_args(checkpoint, {}, need_value=True).items():

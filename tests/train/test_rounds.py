@@ -196,14 +196,23 @@ def node(answer: str) -> dict[str, Any]:
     return {"text": text, "extra_info": "", "action": "", "action_input": "", "final_answer": answer, "value": 0.5}
 
 
+FIRST = 40  # questions of each file
+
+
 @pytest.fixture
 def settings(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RoundsConfig]:
+    """The bundled rounds with the first of their questions: to read all of them takes longer than most tests."""
     monkeypatch.chdir(repo)
+    first = {}
+    for name in ("train", "test"):
+        lines = (repo / f"data/mini-guess/{name}.jsonl").read_text("utf-8").splitlines(keepends=True)[:FIRST]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines), "utf-8")
+        first[f"{name}_questions"] = str(tmp_path / f"{name}.jsonl")
 
     def settings(**changes: Any) -> RoundsConfig:
         path = repo / "configs" / "mini" / "rounds.yaml"
         found = load_settings(RoundsConfig, path).model_dump(exclude_unset=True)
-        return make_settings(RoundsConfig, found | {"output_dir": str(tmp_path / "rounds")} | changes)
+        return make_settings(RoundsConfig, found | first | {"output_dir": str(tmp_path / "rounds")} | changes)
 
     return settings
 
@@ -405,12 +414,13 @@ def test_the_bundled_configs_agree(repo: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_plan_of_the_bundled_rounds(settings: Callable[..., RoundsConfig]) -> None:
-    plan = Plan(settings())
+    files = {f"{name}_questions": f"data/mini-guess/{name}.jsonl" for name in ("train", "test")}
+    plan = Plan(settings(**files))
     assert [plan.spans(n)[0][0] for n in (1, 2, 3, 4)] == [0, 667, 1334, 2001]
     assert plan.spans(2) == [(667, 334), (1001, 333)]
     assert [plan.search(n).value_source for n in (1, 2, 3)] == ["none", "head", "head"]
-    for accumulate, files in ((False, 1), (True, 3)):
-        assert len(Plan(settings(accumulate=accumulate)).training(3).examples) == files
+    for accumulate, number in ((False, 1), (True, 3)):
+        assert len(Plan(settings(accumulate=accumulate)).training(3).examples) == number
     assert plan.scored_method(1) == ("SBS(5,5)", 42)
     assert plan.greedy_method() == "greedy"
     assert plan.training(1).model_dir.endswith("round_0/checkpoint")
