@@ -58,11 +58,6 @@ class ProcessFacts:
         )
 
     @property
-    def is_light(self) -> bool:
-        """Whether the process made few pages its own, and had no time for many mappings."""
-        return self.num_faults <= _MANY_PAGES and self.cpu_ticks < _MANY_TICKS
-
-    @property
     def num_private_bytes(self) -> int:
         """An upper bound of the memory that the process shares with no other.
 
@@ -97,7 +92,8 @@ class StateProcess:
 
     def note(self, facts: ProcessFacts, parent: StateProcess) -> None:
         """Takes what the kernel says when its cell is done; it is a fork of `parent`."""
-        self.num_kernel_bytes = parent.num_kernel_bytes if facts.is_light else _num_kernel_bytes(self.pid)
+        is_light = facts.num_faults <= _MANY_PAGES and facts.cpu_ticks < _MANY_TICKS  # no time for many mappings
+        self.num_kernel_bytes = parent.num_kernel_bytes if is_light else _num_kernel_bytes(self.pid)
         self.num_bytes = facts.num_private_bytes + self.num_kernel_bytes
         self.start_ticks = facts.start_ticks
         self.max_faults, self.max_cpu_ticks = facts.num_faults, facts.cpu_ticks

@@ -90,15 +90,18 @@ def _remove_all(folder: str) -> None:
     os.rmdir(folder)
 
 
-@contextlib.contextmanager
-def _spare_memory() -> Iterator[None]:
-    """Lifts this process's limit of memory by what `confine.set_limits` keeps from cells: they can't use that up."""
-    soft, hard = _get_limit(resource.RLIMIT_AS)
-    _set_limit(resource.RLIMIT_AS, (hard, hard))
-    try:
-        yield
-    finally:
-        _set_limit(resource.RLIMIT_AS, (soft, hard))
+class _SpareMemory:
+    """In its context memory is free that `confine.set_limits` keeps from cells: they can't use that up."""
+
+    def __enter__(self) -> None:
+        self._limits = _get_limit(resource.RLIMIT_AS)
+        _set_limit(resource.RLIMIT_AS, (self._limits[1], self._limits[1]))
+
+    def __exit__(self, *exc: object) -> None:
+        _set_limit(resource.RLIMIT_AS, self._limits)
+
+
+_spare_memory = _SpareMemory()  # one for all: more objects are more pages
 
 
 class Kept:
@@ -117,7 +120,7 @@ class Kept:
         if not self._files:
             return
         mask = _umask(0o022)
-        with _spare_memory():
+        with _spare_memory:
             for name, content in self._files:
                 if content is None:
                     _mkdir(name)
@@ -134,7 +137,7 @@ class Kept:
         Raises OSError, MemoryError or RecursionError where they can't be had, are too many or too deep; what the cells
         before left stays as it was.
         """
-        with _spare_memory():
+        with _spare_memory:
             if _listdir(folder) or self._files:
                 place = _place_in(folder)
                 _chdir(folder)
