@@ -127,7 +127,7 @@ def test_a_misspelt_option_is_no_config_key(capsys: pytest.CaptureFixture[str], 
 def test_no_word_at_all_is_told_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.solve_main(cli.solve_parser("x"), [])
-    assert "the following arguments are required: --custom_cfg" in capsys.readouterr().err
+    assert "the following arguments are required: --cfg" in capsys.readouterr().err
 
 
 def test_a_misspelt_option_is_told_before_the_one_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
