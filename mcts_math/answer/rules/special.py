@@ -38,8 +38,8 @@ def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
             half.values if half else (node, node) for half, node in ((halves[0], left), (halves[1], right))
         )
         double = tree.Prod((Num(Fraction(2)), tree.Sym(found.counter)))
-        ways = [{found.counter: double}, {found.counter: tree.Sum((double, ONE))}]
-        pairs = [(substitute(a, at), substitute(b, at)) for a, b, at in zip(first, second, ways, strict=True)]
+        ends: list[dict[str, Node]] = [{found.counter: double}, {found.counter: tree.Sum((double, ONE))}]
+        pairs = [(substitute(a, at), substitute(b, at)) for a, b, at in zip(first, second, ends, strict=True)]
         return not any(Cases in map(type, pair) or not scalars_equal(*pair, policy) for pair in pairs)
     mine, theirs = _rows(left), _rows(right)
     if mine is None or theirs is None:
