@@ -62,8 +62,10 @@ def scalars_equal(left: Node, right: Node, policy: Policy) -> bool:
 def _one_notation(left: Node, right: Node) -> tuple[Node, Node]:
     """Both with one name for the constant of integration; f(x) is f times x where only one of them has a function f."""
     right = with_constant_of(left, right)
-    if _functions(left) != _functions(right):
-        return _products(_terms(left, right)), _products(_terms(right, left))
+    left, right = _terms(left, right), _terms(right, left)
+    functions = _functions(left) ^ _functions(right)
+    if functions and functions <= symbols(left) | symbols(right):
+        return _products(left), _products(right)
     return left, right
 
 

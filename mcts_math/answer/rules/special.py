@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mcts_math.answer.rules.compare import compare
 from mcts_math.answer.rules.real_sets import EVERYWHERE, Cell, RealSet, cells, real_set, variable
@@ -16,14 +16,14 @@ from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.exact import exact
 from mcts_math.answer.values.matrices import as_tuple
-from mcts_math.answer.values.nodes import MINUS_ONE, ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
+from mcts_math.answer.values.nodes import ONE, Bound, Call, Cases, Group, Node, Num, substitute, symbols
 from mcts_math.answer.values.points import point, rank, same_flat
 from mcts_math.answer.values.polynomials import linear_function
 from mcts_math.answer.values.shapes import assignments, is_congruence, is_family, over_integers
 from mcts_math.answer.verdict import Policy
 
 _SHARES: Final = (0.0009, 0.0013, 0.0031, 0.017, 0.31, 0.77)  # of a long interval: near its ends too
-_SIGNS: Final = {"even": ONE, "odd": MINUS_ONE}
+_PARITIES: Final = ("even", "odd")
 _NUM_PLACES: Final = 12
 _HUGE: Final = 1e300  # larger ones are left out
 _FEW, _MANY = 3, 16  # sizes of an integer: each of a few values of one family is among many of the other
@@ -32,9 +32,15 @@ Row = tuple[Node, RealSet]
 
 def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two piecewise functions, or one and a formula, have the same values everywhere."""
-    left, right = _by_parity(left), _by_parity(right)
-    if not isinstance(left, Cases) and not isinstance(right, Cases):
-        return scalars_equal(left, right, policy)
+    halves = _by_parity(left), _by_parity(right)
+    if (found := halves[0] or halves[1]) is not None:
+        first, second = (
+            half.values if half else (node, node) for half, node in ((halves[0], left), (halves[1], right))
+        )
+        double = tree.Prod((Num(Fraction(2)), tree.Sym(found.counter)))
+        ends: list[dict[str, Node]] = [{found.counter: double}, {found.counter: tree.Sum((double, ONE))}]
+        pairs = [(substitute(a, at), substitute(b, at)) for a, b, at in zip(first, second, ends, strict=True)]
+        return not any(Cases in map(type, pair) or not scalars_equal(*pair, policy) for pair in pairs)
     mine, theirs = _rows(left), _rows(right)
     if mine is None or theirs is None:
         return False
@@ -45,17 +51,22 @@ def cases_equal(left: Node, right: Node, policy: Policy) -> bool:
     )
 
 
-def _by_parity(node: Node) -> Node:
-    """`1 if n is even, 0 if n is odd` as the formula (1 + (-1)^n)/2; any other node as it is."""
+class _Halves(NamedTuple):
+    """What a function of an integer is, by its parity."""
+
+    counter: str
+    values: tuple[Node, Node]  # for even ones and for odd ones
+
+
+def _by_parity(node: Node) -> _Halves | None:
+    """What `1 if n is even, 0 if n is odd` says; None for any other node."""
     match node:
         case Cases(((first, tree.Quantity(tree.Sym(name) as counter, unit)), (second, at))) if name in INTEGERS:
             parity = str(unit).removeprefix("is ")
             other = str(at.unit).removeprefix("is ") if isinstance(at, tree.Quantity) and at.value == counter else at
-            if parity in _SIGNS and (other is None or (other in _SIGNS and other != parity)):
-                sign = tree.Prod((_SIGNS[parity], tree.Power(MINUS_ONE, counter)))
-                half = tree.Prod((sign, tree.Sum((first, tree.negate(second)))))
-                return tree.Prod((tree.HALF, tree.Sum((first, second, half))))
-    return node
+            if parity in _PARITIES and (other is None or (other in _PARITIES and other != parity)):
+                return _Halves(name, (first, second) if parity == "even" else (second, first))
+    return None
 
 
 def _rows(node: Node) -> list[Row] | None:
@@ -90,7 +101,7 @@ def congruences_equal(congruence: Call, other: Node, policy: Policy) -> bool:
         return scalars_equal(residue, other, policy)
     if not scalars_equal(modulus, second[1], policy):
         return False
-    difference = exact(tree.Prod((tree.Sum((residue, tree.negate(second[0]))), tree.Power(modulus, MINUS_ONE))))
+    difference = exact(tree.Prod((tree.Sum((residue, tree.negate(second[0]))), tree.Power(modulus, tree.MINUS_ONE))))
     return difference is not None and difference.denominator == 1
 
 

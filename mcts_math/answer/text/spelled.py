@@ -14,7 +14,10 @@ from mcts_math.answer.values.nodes import Node, Num, Quantity, Sym, Text, Time
 
 _MONTHS: Final = names("january february march april may june july august september october november december")
 _HALVES: Final = {"a": "am", "p": "pm", "midnight": "am", "noon": "pm"}
-_MARKS: Final = re.compile(r"""["'`“”‘’()*$\\{}]|[.,;:!?](?=\s|$)|(?<![\d.])[,;:](?!\d)""")  # say nothing in a phrase
+_PRIME: Final = r"(?<!(?<!['\w])[A-Za-z])(?<!(?<!['\w])[A-Za-z]')'"  # a quotation mark that is none, as f' has
+_MARKS: Final = re.compile(
+    rf"""{_PRIME}|["`“”‘’()*$\\{{}}]|[.,;:!?](?=\s|$)|(?<![\d.])[,;:](?!\d)"""
+)  # say nothing in a phrase
 _SCALES: Final = names("dozen trillion billion million thousand hundred")  # each multiplies those after it
 _HYPHEN: Final = re.compile(r"(?<=[a-z])-(?=[a-z])")
 REALS: Final = tree.Group("(", ")", (tree.negate(tree.INFINITY), tree.INFINITY))
