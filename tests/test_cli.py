@@ -283,6 +283,6 @@ def test_the_readme_shows_the_table_of_methods(repo: Path) -> None:
 
 
 def test_what_a_package_raises_is_one_line_with_a_remedy() -> None:
-    with pytest.raises(ConfigError, match=r"^it broke: ValueError: one two\. Mend it\.$"):
-        with boundary("it broke", ConfigError, "Mend it."):
-            raise ValueError("one\n  two.\n")
+    told = r"^it broke: ValueError: one two\. Mend it\.$"
+    with pytest.raises(ConfigError, match=told), boundary("it broke", ConfigError, "Mend it."):
+        raise ValueError("one\n  two.\n")
