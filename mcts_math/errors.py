@@ -32,12 +32,14 @@ def require_package(module: str, needed_by: str, extra: str, error: type[MctsMat
 
 
 @contextmanager
-def boundary(what: str, error: type[MctsMathError]) -> Iterator[None]:
-    """Where a package raises whatever its parts happen to raise: that becomes `error`, which says `what` and why."""
+def boundary(what: str, error: type[MctsMathError], remedy: str = "") -> Iterator[None]:
+    """Where a package raises whatever its parts happen to raise: that becomes `error`, which says in one line `what`,
+    why, and the remedy."""
     try:
         yield
     except Exception as reason:
-        raise error(f"{what}: {type(reason).__name__}: {reason}") from reason
+        why = " ".join(str(reason).split()).rstrip(".")
+        raise error(f"{what}: {type(reason).__name__}: {why}{remedy and '. '}{remedy}") from reason
 
 
 class ConfigError(MctsMathError):

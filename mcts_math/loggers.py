@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from mcts_math.errors import ConfigError
+from mcts_math.errors import ConfigError, boundary
 
 LoggerName: TypeAlias = Literal["none", "wandb", "trackio", "tensorboard"]
 LOG_TO: Final = "logger that numbers go to, where it is installed: wandb, trackio or tensorboard"
@@ -87,9 +87,5 @@ def open_logger(
     if name not in _LOGGERS:
         return Logger(name, report)
     module, begin = _LOGGERS[name]
-    try:
+    with boundary(f"log_to: {name} can't begin", ConfigError, "Or leave log_to out."):  # no login, a full disk, …
         return Logger(name, report, begin(importlib.import_module(module), title, folder, config))
-    except Exception as error:  # each package raises what its parts raise: no login, no network, a full disk
-        raise ConfigError(
-            f"log_to: {name} can't begin: {type(error).__name__}: {error}. Or leave log_to out."
-        ) from error

@@ -275,5 +275,6 @@ def _failure(done: asyncio.Task[Solved]) -> BaseException | None:
 
 def _require(service: T | None, asked: str, argument: str) -> T:
     if service is None:
-        raise MctsMathError(f"the search asks for {asked}, but there is no service for them. Pass {argument}=….")
+        told = f"the search asks for {asked}, but there is no service for them. From Python pass {argument}=…"
+        raise MctsMathError(f"{told}; a new method says in methods.METHODS what it uses (`uses_values`, …).")
     return service

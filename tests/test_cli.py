@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mcts_math.errors import ConfigError, EngineError, MctsMathError, RecordError
+from mcts_math.errors import ConfigError, EngineError, MctsMathError, RecordError, boundary
 from mcts_math.methods import METHODS
 from mcts_math.run import cli
 from mcts_math.run.program import make_parser, parse_words, run_program
@@ -280,3 +280,9 @@ def test_the_readme_shows_the_table_of_methods(repo: Path) -> None:
         mark = " \\*" if method.reads_verdicts(method.options()) else ""
         lines.append(f"| `{name}`{mark} | {method.title} | {method.summary} |")
     assert "\n".join(lines) in (repo / "README.md").read_text()
+
+
+def test_what_a_package_raises_is_one_line_with_a_remedy() -> None:
+    told = r"^it broke: ValueError: one two\. Mend it\.$"
+    with pytest.raises(ConfigError, match=told), boundary("it broke", ConfigError, "Mend it."):
+        raise ValueError("one\n  two.\n")

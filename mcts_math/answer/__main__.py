@@ -1,4 +1,6 @@
-"""Explains one comparison: `python -m mcts_math.answer GOLD PRED`.
+"""Says whether two answers are equal, how they were read, and which rule decided.
+
+python -m mcts_math.answer GOLD PRED      an answer that starts with a minus sign goes after `--`
 
 Exit code: 0 equal, 1 different, 2 unparsed, timeout or wrong usage.
 """
@@ -16,18 +18,13 @@ from mcts_math.answer.rules.check import Gold
 from mcts_math.answer.service.pool import CheckerPool
 from mcts_math.answer.verdict import Policy, Status, Verdict
 from mcts_math.errors import CheckerError
-from mcts_math.run.program import run_program
+from mcts_math.run.program import make_parser, run_program
 
 _EXIT_CODES = {Status.EQUAL: 0, Status.DIFFERENT: 1, Status.UNPARSED: 2, Status.TIMEOUT: 2}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m mcts_math.answer",
-        description="Says whether two answers are equal, how they were read, and which rule decided.",
-        epilog="Exit code: 0 equal, 1 different, 2 unparsed, timeout or wrong usage. "
-        "An answer that starts with a minus sign goes after `--`.",
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("gold", help="the accepted answer")
     parser.add_argument("pred", help="the answer to judge")
     parser.add_argument(
@@ -69,9 +66,7 @@ def _table(verdict: Verdict, golds: Sequence[str], pred: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    pred: str | None = arguments.pred
-    if arguments.extract:
-        pred = extract_answer(arguments.pred)
+    pred: str | None = extract_answer(arguments.pred) if arguments.extract else arguments.pred
     golds = (arguments.gold, *arguments.others)
     gold: Gold = golds if arguments.others else arguments.gold
     try:

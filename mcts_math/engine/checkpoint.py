@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from mcts_math.errors import CheckpointError, boundary
 from mcts_math.files import read_json, replace_file
@@ -156,12 +156,10 @@ def find_weights(path: Path, prefix: str) -> dict[str, Path]:
 
 def tensor_names(file: Path) -> list[str]:
     """Names of the tensors in a safetensors file. Raises CheckpointError: it can't be read, or is cut off."""
-    try:
-        with safe_open(file, framework="np") as opened:
-            return list(opened.keys())
-    except (OSError, SafetensorError) as error:
-        remedy = "copy or download it again (`git lfs pull` replaces a pointer of git-lfs)"
-        raise CheckpointError(f"{file} is not a whole safetensors file: {error}; {remedy}") from error
+    remedy = "Copy or download it again (`git lfs pull` replaces a pointer of git-lfs)."
+    broken = boundary(f"{file} is not a whole safetensors file", CheckpointError, remedy)
+    with broken, safe_open(file, framework="np") as opened:
+        return list(opened.keys())
 
 
 def is_hub_name(name: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import CheckpointError, boundary, require_package
-from mcts_math.files import new_folder, writing
+from mcts_math.files import new_folder, reading, writing
 
 _log: Final = logging.getLogger(__name__)
 DTYPES: Final = ("bfloat16", "float16", "float32")
@@ -41,11 +41,8 @@ def convert(file: Path, out: Path, *, dtype: str = "bfloat16") -> Path:
 
 def read_facts(file: Path) -> dict[str, Any]:
     """What the file says of itself beside tensors and vocabulary, by GGUF's names. Raises as `convert`."""
-    try:
-        with file.open("rb") as stream:
-            magic = stream.read(len(_MAGIC))
-    except OSError as error:
-        raise CheckpointError(f"{file} can't be read: {error.strerror}; give a GGUF file") from error
+    with reading(file, "Give a GGUF file.", CheckpointError), file.open("rb") as stream:
+        magic = stream.read(len(_MAGIC))
     if magic != _MAGIC:
         raise CheckpointError(f"{file} is no GGUF file: it begins with {magic!r}, not {_MAGIC!r}")
     reader = require_reader()

@@ -134,11 +134,8 @@ def _draw_curve(panel: Any, curve: Curve, shown: str) -> None:
     means, lows, highs = zip(*(curve.points[x] for x in xs), strict=True)
     style = "o--" if curve.what == MAJORITY else "o-"
     panel.plot(xs, [100 * m for m in means], style, color=shown, markersize=3, linewidth=1.4, label=curve.name)
-    ends = [100 * low for low in lows], [100 * high for high in highs]
-    if len(xs) == 1:
-        panel.vlines(xs, *ends, color=shown, alpha=0.35)
-    else:
-        panel.fill_between(xs, *ends, color=shown, alpha=0.10, linewidth=0)
+    look = {"facecolor": (shown, 0.1), "edgecolor": (shown, 0.35), "linewidth": 0.8}  # of one point the edge is all
+    panel.fill_between(xs, [100 * v for v in lows], [100 * v for v in highs], **look)
 
 
 def label_ends(panel: Any) -> None:

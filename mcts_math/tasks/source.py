@@ -234,12 +234,6 @@ def _from_hub(source: Source) -> Iterator[tuple[str, Any]]:
     split = source.split or "test"
     instead = f"Or download {benchmark.file} and pass --qaf {source.name}:/path/to/{benchmark.file}"
     datasets = require_package("datasets", f"--qaf {source.name}", "datasets", TaskError, instead)
-    try:
+    with boundary(f"--qaf {source.name}: {repository} can't be had from the Hugging Face Hub", TaskError, instead):
         rows = datasets.load_dataset(repository, configuration, split=split)
-    except Exception as error:  # the package raises what its many parts raise: no list of these would be whole
-        reason = " ".join(str(error).split())[:300]
-        raise TaskError(
-            f"--qaf {source.name}: {repository} can't be had from the Hugging Face Hub: "
-            f"{type(error).__name__}: {reason}. {instead}"
-        ) from error
     yield from plain_rows(rows, f"{repository}, {split}")

@@ -26,7 +26,7 @@ from typing import Any, Final
 import yaml
 
 from mcts_math.engine import checkpoint as checkpoints
-from mcts_math.errors import ConfigError, MctsMathError, TrainingError
+from mcts_math.errors import ConfigError, MctsMathError, TrainingError, boundary
 from mcts_math.evaluate.grading import Grader
 from mcts_math.files import new_folder, put_aside, read_json, write_text, writing
 from mcts_math.loggers import check_logger, open_logger
@@ -227,10 +227,8 @@ def launch_training(
     words = [*launcher, "-m", "mcts_math.train", "--cfg", str(settings)]
     words += ["--restart_changed"] if restart_changed else []
     pipe: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "errors": "replace"}
-    try:
+    with boundary(f"launch: {launcher[0]} can't be started", ConfigError):
         process = subprocess.Popen(words, preexec_fn=ends_with_us(), **pipe)
-    except OSError as error:
-        raise ConfigError(f"launch: {launcher[0]} can't be started: {error}.") from error
     with process:
         assert process.stdout is not None
         try:

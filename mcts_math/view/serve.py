@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
-from mcts_math.errors import MctsMathError, RecordError
+from mcts_math.errors import MctsMathError, RecordError, boundary
 from mcts_math.evaluate.grading import Grader
 from mcts_math.view.assemble import page
 from mcts_math.view.build import head_of, pack
@@ -44,10 +44,8 @@ class PageServer:
     def __init__(self, followers: Sequence[Follower], port: int) -> None:
         self._followers = followers
         self._reading = threading.Lock()  # one request at a time reads the files
-        try:
+        with boundary(f"port {port} can't be used", RecordError, "Choose another one."):
             self._server = ThreadingHTTPServer((_HOST, port), partial(_Handler, self._answer))
-        except (OSError, OverflowError) as error:
-            raise RecordError(f"port {port} can't be used: {str(error).rstrip('.')}. Choose another one.") from error
         self._server.daemon_threads = True
 
     def __enter__(self) -> PageServer:

@@ -31,7 +31,7 @@ from mcts_math.engine.hf.kv_cache import KVBlock, Segments
 from mcts_math.engine.hf.lessons import Lesson, Recall, Term, adding
 from mcts_math.engine.hf.model import CausalModel
 from mcts_math.engine.spec import AdapterOptions
-from mcts_math.errors import EngineError, require_package
+from mcts_math.errors import EngineError, boundary, require_package
 from mcts_math.requests import Adaptation
 
 SLOT = "session"
@@ -245,10 +245,8 @@ def _copy_with_lora(model: CausalModel, options: AdapterOptions) -> Any:
     config = peft.LoraConfig(
         r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules=list(options.targets)
     )
-    try:
+    with boundary(f"peft can't adapt {', '.join(options.targets)}", EngineError):  # not every type of module
         peft.inject_adapter_in_model(config, learner, adapter_name=SLOT)
-    except ValueError as error:  # peft's word for a module type that it can't adapt
-        raise EngineError(f"peft can't adapt {', '.join(options.targets)}: {error}") from error
     return learner.eval()
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from mcts_math.errors import CheckpointError
+from mcts_math.errors import CheckpointError, boundary
 from mcts_math.files import replace_file
 
 
@@ -28,12 +27,10 @@ def save_parts(folder: Path, name: str, state: Mapping[str, Tensor], settings: M
 def load_parts(folder: str | Path, name: str, module: nn.Module | None = None) -> dict[str, Tensor]:
     """The weights in a folder, which a module gets that they are for. Raises CheckpointError where they are not its."""
     file = Path(folder).expanduser() / f"{name}.safetensors"
-    try:
+    with boundary(f"{file} does not hold the weights that its settings speak of", CheckpointError):
         state: dict[str, Tensor] = load_file(file)
         if module is not None:
             module.load_state_dict(state)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{file} does not hold the weights that its settings speak of: {error}") from error
     return state
 
 

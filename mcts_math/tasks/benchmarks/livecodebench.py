@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mcts_math.errors import TaskError
+from mcts_math.errors import TaskError, boundary
 from mcts_math.tasks.benchmarks.base import Benchmark, Position, text_of
 from mcts_math.tasks.task import JsonObject
 
@@ -77,14 +77,12 @@ def _private(packed: str, where: str) -> list[Any]:
     name = "private_test_cases"
     if packed.lstrip().startswith("["):
         return _listed(packed, name, where)
-    try:
+    with boundary(f"{where}: `{name}` can't be unpacked", TaskError):
         unpacking = zlib.decompressobj()
         plain = unpacking.decompress(base64.b64decode(packed, validate=True), _MOST_BYTES)
         if not unpacking.eof:
             raise ValueError(f"it is cut off, or larger than {_MOST_BYTES >> 20} MiB")
         text = _pickled_text(plain)
-    except (ValueError, zlib.error) as error:
-        raise TaskError(f"{where}: `{name}` can't be unpacked: {type(error).__name__}: {error}.") from None
     return _listed(text, name, where)
 
 
@@ -113,16 +111,13 @@ def _listed(text: Any, name: str, where: str) -> list[Any]:
 
 def _case(case: Any, calls: bool, where: str) -> JsonObject:
     """Input and output as the judge takes them."""
-    try:
+    with boundary(f"{where}: a case needs `input` and `output`{', in JSON' if calls else ''}", TaskError):
         given, wanted = case["input"], case["output"]
         if calls:
             return {
                 "input": [json.loads(line) for line in given.split("\n") if line.strip()],
                 "output": json.loads(wanted),
             }
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        need = "`input` and `output`, in JSON" if calls else "`input` and `output`"
-        raise TaskError(f"{where}: a case needs {need}: {type(error).__name__}: {error}.") from None
     return {"input": given, "output": wanted}
 
 
