@@ -177,7 +177,7 @@ def _width() -> int:
 
 def explain(item: Any) -> str:
     """One of the problems that pydantic has found, in a few words: where, what, and what stands there."""
-    message = str(item["msg"]).removeprefix("Value error, ")
+    message = str(item["msg"]).removeprefix("Value error, ").partition(" after validation")[0]
     if not item["loc"]:
         return message
     place = ".".join(part for part in map(str, item["loc"]) if "[" not in part)  # pydantic's own names have one

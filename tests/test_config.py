@@ -11,10 +11,11 @@ import pytest
 from mcts_math.common import OBSOLETE_KEYS, Common
 from mcts_math.config import Config, describe_config, load_config, load_config_as, make_config
 from mcts_math.errors import ConfigError
+from mcts_math.evaluate.experiments import ExperimentConfig
 from mcts_math.formats import StepFormat
 from mcts_math.methods import METHODS
 from mcts_math.search.mcts import PublishedOptions
-from mcts_math.settings import describe_keys, load_settings, read_settings
+from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
 from mcts_math.train.config import RoundsConfig, TrainConfig
 from mcts_math.values.families import REWARDS
 
@@ -340,3 +341,8 @@ def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, column
     monkeypatch.setenv("COLUMNS", str(columns))
     assert columns - 20 < max(map(len, describe_config().splitlines())) < columns
     assert "  examples = {} " in describe_keys(RoundsConfig)  # settings within settings
+
+
+def test_a_list_that_is_too_short_is_told_once() -> None:
+    with pytest.raises(ConfigError, match=r"methods\.a\.seeds: List should have at least 1 item, not \[\]"):
+        make_settings(ExperimentConfig, {"methods": {"a": {"config": "c.yaml", "seeds": []}}})
