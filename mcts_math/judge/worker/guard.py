@@ -6,7 +6,7 @@
    and is a failure where it is found replaced at the end.
 3. Calls of the entry point are counted by the interpreter, not by a stand-in: the tests have the object itself.
 
-Code that looks for its tests (by frames, by the collector, in `/proc/self/mem`) finds them: see `docs/judge_isolation.md`.
+Code that looks for its tests (by frames, by the collector, in `/proc/self/mem`) finds them: `docs/judge_isolation.md`.
 """
 
 from __future__ import annotations
