@@ -75,6 +75,16 @@ def matching(text: str, start: int) -> int:
     return -1
 
 
+def balanced(text: str) -> str:
+    """`text` without a brace too many at its end. One too few may be a text that was cut, `3/8` of `3/80`."""
+    depth = 0
+    for match in _BRACE.finditer(text):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth < 0:
+            return text[:-1] if match.end() == len(text) else text
+    return text
+
+
 def closing_braces(text: str) -> dict[int, int]:
     """Index of the `}` that closes it by index of every `{` that is closed, in one pass."""
     pending: list[int] = []

@@ -5,10 +5,11 @@ The result still is LaTeX, Python or plain text, whatever it was; only habits th
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Final
 
-from mcts_math.answer.text.alphabet import matching, plain_alphabet
+from mcts_math.answer.text.alphabet import balanced, matching, plain_alphabet
 from mcts_math.answer.text.habits import habits, rewritten
 from mcts_math.answer.text.notations import rewrite, rewrite_spaced
 from mcts_math.answer.text.units import UNITS
@@ -63,8 +64,9 @@ _JOINTS: Final = habits(  # in other languages
         ),
     )
 )
-_MARKDOWN: Final = habits(  # what is struck out, and stars around a number
+_MARKUP: Final = habits(  # entities of HTML, what is struck out, and stars around a number
     (
+        ("&", r"&(?:#\d{2,5}|[a-zA-Z]{2,8});", lambda entity: html.unescape(entity[0])),
         ("~~", r"(?<![\w\\$~])~~(?=\S)[^~\\$]{1,200}?(?<=\S)~~(?![\w~])", ""),
         ("", r"(?<![\w)*])(\*\*|__)(-?[\d.,]{1,20})\1(?![\w(*])", r"\2"),
     )
@@ -101,7 +103,7 @@ _NUMPY: Final = re.compile(r"^\[[\[\]\s\d.eE+\-]*\]$")
 
 def normalise(text: str) -> str:
     """`text` in one alphabet and without decoration (dollar signs, boxes, spacing, markdown, a final full stop)."""
-    text = rewritten(text, _MARKDOWN)
+    text = rewritten(text, _MARKUP)
     if (behind := _BEHIND_FORMULA.fullmatch(text)) is not None and behind[2] in UNITS:
         text = rf"{behind[1]}\text{{ {behind[2]}{behind[3] or ''}}}"
     text = _LOST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)  # before white space is taken off
@@ -124,7 +126,7 @@ def normalise(text: str) -> str:
         text = _NUMPY_ROW.sub(", ", text)
     text = _ordered(rewritten(text, _STYLES))
     text = _NO_EFFECT.sub(" ", rewrite_spaced(_collapse(text)))
-    text = _collapse(_SPACING.sub(" ", text))
+    text = balanced(_collapse(_SPACING.sub(" ", text)))
     text = _LEAD.sub("", text)
     return _trim(_collapse(rewrite(rewritten(text, _SPACES) if " " in text else text)))
 

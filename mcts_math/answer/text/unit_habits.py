@@ -70,6 +70,9 @@ MEASURES: Final = habits(
         ("", r"^(-?[\d.]+) ?(?:\\text\{)?([A-Za-z]+(?: ?/ ?[A-Za-z]+)?(?:\^\{?\d\}?)?)\}?,? (?:\\text\{)?"
          r"(?:(?:to the|due|towards? the|in the) )?(north|south|east|west)(?:wards?|erly)?(?: direction)?\}?$",
          r"\1\\text{ \2 \3}"),
+        (r"\circ", r"\\text\{([^{}]{1,20}/[A-Za-z]{1,3})\}\^\{?\\circ\}? ?\\(?:text|mathrm)\{C\}$",
+         r"\\text{ \1 celsius}"),
+        ("clock", r"^(\d{1,2}) ?o ?'? ?clock", r"\1:00"),
         (" at ", r"(?<=[A-Za-z)}\d]) at (?=-?\d)", r" \\text{at} "),  # 10 N at 30 degrees, no product of a and t
         (". ", r"(?<=\d) ?(ft|in|yd|mi|lb|oz|hr|min|sec)s?\. (?=\d)", r" \1 "),
         (r"\Omega", r"(?<=[\d }])(?:\\(?:text|mathrm)\{)?([kMGmμ])\}? ?\\Omega(?![a-zA-Z])\}?",
