@@ -8,7 +8,7 @@ import itertools
 import pytest
 from suite_pairs import SuitePair, suite_pairs, suite_rows
 
-from mcts_math.answer import check, is_equiv
+from mcts_math.answer import Verdict, check, is_equiv
 from mcts_math.answer.text.alphabet import closing_braces
 
 PAIRS = list(suite_pairs())
@@ -17,8 +17,12 @@ EVERY = [5, pytest.param(1, marks=pytest.mark.slow)]
 
 
 @functools.cache
+def verdict_of(pair: SuitePair) -> Verdict:
+    return check(pair.gold, pair.pred)
+
+
 def is_wrong(pair: SuitePair) -> bool:
-    return is_equiv(pair.gold, pair.pred) != pair.equal
+    return verdict_of(pair).equal != pair.equal
 
 
 def test_the_suite_is_large_and_has_near_misses() -> None:
@@ -71,7 +75,7 @@ def test_every_spelling_equals_itself_and_its_decorated_self(every: int) -> None
 
 def test_a_verdict_explains_itself() -> None:
     for pair in PAIRS[::7]:
-        verdict = check(pair.gold, pair.pred)
+        verdict = verdict_of(pair)
         assert verdict.reason
         assert verdict.gold
         assert verdict.pred
