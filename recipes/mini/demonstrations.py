@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from questions import Equation, Question
+from questions import Equation, Question, load_gym
 
 Care = Literal["firm", "shaky"]
 
@@ -256,11 +256,10 @@ def plan_lcm(question: Question) -> Plan:
 
 def plan_leg_counting(question: Question) -> Plan:
     """The first animals, then the others. The legs come from reasoning-gym's own table."""
-    from reasoning_gym.arithmetic.leg_counting import ANIMALS  # type: ignore[import-untyped]
-
+    legs = load_gym().arithmetic.leg_counting.ANIMALS
     animals: list[tuple[str, int]] = question.facts["animals"]
-    parts = [f"{count}*{ANIMALS[name]}" for name, count in animals]
-    wrong = [f"{count}*{4 if ANIMALS[name] != 4 else 2}" for name, count in animals]
+    parts = [f"{count}*{legs[name]}" for name, count in animals]
+    wrong = [f"{count}*{4 if legs[name] != 4 else 2}" for name, count in animals]
     cut = (len(parts) + 1) // 2
     first = (f"count the legs of the first {cut}", f"a={'+'.join(parts[:cut])}\nprint(a)")
     rest = ("add the others", f"print(a+{'+'.join(parts[cut:])})")

@@ -286,13 +286,19 @@ def draw(family: str, seed: int, count: int, exclude: frozenset[str] = frozenset
     raise ValueError(f"family {family!r} gave {len(found)} different questions, {count} were wanted")
 
 
+def load_gym() -> Any:
+    """The package reasoning_gym, imported late: it takes seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # of cellpylib, which it needs, where that is compiled first
+        import reasoning_gym  # type: ignore[import-untyped]
+    return reasoning_gym
+
+
 def _entries(family: str, seed: int, count: int, round_number: int) -> Iterator[Entry]:
     settings = dict(FAMILIES[family].settings)
     if family == "calendar_arithmetic":
         settings["year"] = 1990 + round_number % 40  # a year has few dates
-    import reasoning_gym  # type: ignore[import-untyped]  # late: it takes seconds
-
-    dataset = reasoning_gym.create_dataset(family, seed=seed, size=count, **settings)
+    dataset = load_gym().create_dataset(family, seed=seed, size=count, **settings)
     for index in range(count):
         yield dataset[index]
 
