@@ -23,6 +23,8 @@ if [ ! -e "$stamp" ]; then
     }
     [ -x "$PYTHON" ] || "$base" -m venv .venv
     echo "installing into .venv (once) …"
+    # The pip that comes with Python 3.11 takes twice as long to find out what fits together.
+    pip_install --upgrade pip || echo "note: pip stays as it is"
     more=()
     if ! has torch && ! command -v nvidia-smi > /dev/null; then
         cpu_torch "torch==2.13.0+cpu" || echo "note: no CPU build of torch is within reach; pip takes the one it finds"
