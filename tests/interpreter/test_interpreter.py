@@ -278,6 +278,8 @@ def test_cancelling_ends_that_step_only() -> None:
             num_before = len(children())
             slow = asyncio.ensure_future(show(interpreter, base, "import time\ntime.sleep(60)"))
             beside = asyncio.ensure_future(show(interpreter, base, "import time\ntime.sleep(0.5)\nx"))
+            while len(children()) < num_before + 2:  # one that has not begun would take its sandbox with it
+                await asyncio.sleep(0.01)
             await asyncio.sleep(0.2)
             slow.cancel()
             with pytest.raises(asyncio.CancelledError):
