@@ -19,7 +19,7 @@ told_to_uv() { # NAME SETTING: the variable of uv that says what a setting of pi
     [ -n "${!1:-}" ] || [ -z "$value" ] || export "$1=$value"
 }
 take_uv() {
-    pip_install uv || return 0 # pip does it, too
+    pip_install "uv<1" || return 0 # pip does it, too
     told_to_uv UV_DEFAULT_INDEX index-url
     told_to_uv UV_INDEX extra-index-url
     told_to_uv UV_FIND_LINKS find-links

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -202,6 +203,28 @@ def test_a_cancelled_request_frees_its_place(llama: Served) -> None:
         await engine.close()
 
     run(scene())
+
+
+@pytest.mark.filterwarnings("ignore")  # of vLLM's imports
+def test_what_is_asked_of_vllm_is_counted_and_its_cache_can_be_forgotten(kept: Kept) -> None:
+    engine, prompt = kept("vllm").engine, "q" * 70  # 71 tokens with BOS, of which two blocks are kept
+
+    async def scene(temperature: float, num_samples: int) -> tuple[int, int]:
+        before = replace(engine.counters)
+        sampling = Sampling(temperature, max_tokens=5)
+        reply = await engine.generate(Generate(prompt, num_samples, sampling, 0))
+        different = num_samples if temperature else 1  # equal samples are written once
+        written = sum(sample.num_tokens for sample in reply.samples[:different])
+        assert engine.counters.num_generated_tokens - before.num_generated_tokens == written
+        asked = engine.counters.num_prompt_tokens - before.num_prompt_tokens
+        return reply.num_cached_tokens, asked
+
+    async def all_scenes() -> list[tuple[int, int]]:
+        return [await scene(0.7, 2), await scene(0.0, 3), await engine.forget() or await scene(0.7, 2)]
+
+    _, (kept_tokens, asked_once), (forgotten, asked_twice) = asyncio.run(all_scenes())
+    assert (kept_tokens, forgotten) == (64, 0)
+    assert (asked_once, asked_twice) == (71, 142)
 
 
 @pytest.mark.parametrize("engine", ["hf", pytest.param("openai", marks=pytest.mark.slow)])

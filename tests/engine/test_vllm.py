@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
-from engines import Kept, start_vllm
+from engines import start_vllm
 from safetensors.torch import load_file, save_file
 from tiny_models import Reference, character_tokenizer, make_checkpoint
 
@@ -71,29 +71,6 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
         await asyncio.wait_for(engine.close(), 60)
 
     asyncio.run(scene())
-
-
-@needs_vllm
-@pytest.mark.filterwarnings("ignore")  # of vLLM's imports
-def test_what_is_asked_of_vllm_is_counted_and_its_cache_can_be_forgotten(kept: Kept) -> None:
-    engine, prompt = kept("vllm").engine, "q" * 70  # 71 tokens with BOS, of which two blocks are kept
-
-    async def scene(temperature: float, num_samples: int) -> tuple[int, int]:
-        before = replace(engine.counters)
-        sampling = Sampling(temperature, max_tokens=5)
-        reply = await engine.generate(Generate(prompt, num_samples, sampling, 0))
-        different = num_samples if temperature else 1  # equal samples are written once
-        written = sum(sample.num_tokens for sample in reply.samples[:different])
-        assert engine.counters.num_generated_tokens - before.num_generated_tokens == written
-        asked = engine.counters.num_prompt_tokens - before.num_prompt_tokens
-        return reply.num_cached_tokens, asked
-
-    async def all_scenes() -> list[tuple[int, int]]:
-        return [await scene(0.7, 2), await scene(0.0, 3), await engine.forget() or await scene(0.7, 2)]
-
-    _, (kept_tokens, asked_once), (forgotten, asked_twice) = asyncio.run(all_scenes())
-    assert (kept_tokens, forgotten) == (64, 0)
-    assert (asked_once, asked_twice) == (71, 142)
 
 
 @needs_vllm

@@ -91,10 +91,11 @@ STILL_CAUGHT: list[Kind] = [
 _SPOILT = "import sys\nR = sys.modules['_judge.runner'].Runner\nR.record = lambda s, n, e: None\nsys.modules['_judge.peer'].Peer.fault = lambda s: None"
 _PATTERN = "def q():\n    match 3:\n        case int(__reduce_ex__=r): pass\n    some = r(0)[1][1]\n    try: 1/0\n    except Exception as error:\n        match error:\n            case some(__traceback__=some(tb_frame=some(f_back=some(f_globals=g)))): return g['secret']\nhit = q()\n"
 _RUNS = f"exec({_SPOILT!r})"
+_SYMPY = "import sympy\nx = sympy.Symbol('x')\n"
 _PACKED = f"import marshal, pickle\nclass A:\n    def __reduce__(s): return exec, ({_SPOILT!r},)\ndef g():\n    exec({_SPOILT!r})\n"
 RUN: list[Lie] = [
     *(
-        (f"a text: {test}: {code[:24]}", _f(f"import sympy, math\nx = sympy.Symbol('x')\n{test}"), code.format(_RUNS))
+        (f"a text: {test}: {code[:24]}", _f(test), code.format(_RUNS))
         for test in (
             "assert eval(f(1)) == 24",
             "def check(candidate):\n    assert eval(candidate(1), {'y': 3}) == 24",
@@ -102,8 +103,8 @@ RUN: list[Lie] = [
             "import ast\nassert eval(compile(ast.parse(f(1), mode='eval'), 'x', 'eval')) == 24",
             "import timeit\nassert timeit.timeit(f(1), number=1) < 0",
             "import typing\ndef g(x): pass\ng.__annotations__ = {'x': f(1)}\nassert typing.get_type_hints(g) == {'x': int}",
-            *(f"assert sympy.{name} == x" for name in ("sympify(f(1))", "simplify(f(1))", "N(f(1))", "solve(f(1), x)", "Matrix([f(1)])", "lambdify(x, f(1))(3)")),
-            "assert x.subs(x, f(1)) == 3",
+            *(f"{_SYMPY}assert sympy.{name} == x" for name in ("sympify(f(1))", "simplify(f(1))", "N(f(1))", "solve(f(1), x)", "Matrix([f(1)])", "lambdify(x, f(1))(3)")),
+            f"{_SYMPY}assert x.subs(x, f(1)) == 3",
         )
         for code in ("def f(x): return {!r}", "class S(str): pass\ndef f(x): return S({!r})")
     ),
