@@ -174,8 +174,8 @@ class Runner:
             left, right = self._guard.fair(left, right)
         if name in ("Eq", "NotEq") and equal.is_one_empty(left, right):
             return name == "NotEq"
-        if name in _ORDERS and equal.says_nothing(left, right):
-            raise AssertionError("an array without values was compared with one that has them")
+        if name in _ORDERS:
+            equal.require_values(left, right)
         if self._tolerance is not None and name in ("Eq", "NotEq") and not hasattr(left, "dtype"):
             return equal.close(left, right, self._tolerance) == (name == "Eq")
         return _OPERATORS[name](left, right)
@@ -193,8 +193,8 @@ class Runner:
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """A calculation of the tests with what a call returned, or of how far two values are from each other."""
-        if name in ("Sub", "Div") and equal.says_nothing(left, right):
-            raise AssertionError("an array without values was compared with one that has them")
+        if name in ("Sub", "Div"):
+            equal.require_values(left, right)
         if self._guard is None:
             return _OPERATORS[name](left, right)
         operands = self._guard.fair_operands(left, right)
