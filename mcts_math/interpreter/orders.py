@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",  # else each thread reserves 64 MiB of address space
+    "MALLOC_ARENA_MAX": "1",  # another one, for threads, would reserve 64 MiB of address space
     "MPLBACKEND": "Agg",
     "PATH": "",
     "HOME": "/",

@@ -636,18 +636,19 @@ def test_a_clean_parent_that_is_closed_while_it_is_asked_for_a_sandbox_says_so(
         pytest.param("sh -c 'cd $(mktemp -d) && rmdir $PWD && exec \"$@\"' sh", id="a current folder that is gone"),
     ],
 )
-def test_root_is_locked_in_as_well_wherever_it_is(situation: str) -> None:
+def test_root_is_locked_in_as_well_wherever_it_is(situation: str, tmp_path: Path) -> None:
     words = shlex.split(situation)
     if shutil.which(words[0]) is None or subprocess.run([*words, "true"], check=False).returncode:
         pytest.skip("the machine has no such situation")
-    program = (
-        "from mcts_math.interpreter import *\n"
+    program = tmp_path / "program.py"  # in a folder that is there: else Python 3.13.0 can't even import `socket`
+    program.write_text(
+        "import sys\nsys.path.insert(0, '')\nfrom mcts_math.interpreter import *\n"
         "with BlockingInterpreter(SandboxLimits(num_parents=1, modules=())) as i:\n"
         '    print(i.start().isolation.value, i.run(\'import os; open("a", "w").close(); os.getuid()\').text)'
     )
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [*words, sys.executable, "-c", program],
+        [*words, sys.executable, str(program)],
         env={**os.environ, "PYTHONPATH": root},
         capture_output=True,
         text=True,

@@ -68,11 +68,11 @@ def test_the_code_and_the_tests_write_as_much_as_each_could_alone(ask: Ask) -> N
             "import threading\nfor _ in range(60):\n    t = threading.Thread(target=print)\n    t.start()\n    t.join()\n",
             "",
         ),
-        ("more = bytearray(400 << 20)\n", "more = bytearray(400 << 20)"),
+        ("more = bytearray(350 << 20)\n", "more = bytearray(350 << 20)"),
     ],
 )
 def test_threads_and_memory_are_each_process_s_own(ask: Ask, tests: str, code: str) -> None:
-    code += "\nimport threading, time\nfor _ in range(9): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()"
+    code += "\nimport threading, time\nfor _ in range(18): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()"
     (judgement,) = ask((Problem("", f"{tests}assert f(1) == 1", "f"), f"```python\n{code}\ndef f(x): return 1\n```"))
     assert judgement.passed, judgement
 

@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from problems import ADD, GOOD, Ask
 from mcts_math.errors import InterpreterError, JudgeError, RecordError, TaskError
 from mcts_math.interpreter.levels import Isolation, Level
 from mcts_math.interpreter.parent import Layers
-from mcts_math.judge import NO_CODE, Judge, JudgeLimits, Problem
+from mcts_math.judge import NO_CODE, Case, Judge, JudgeLimits, Problem
 from mcts_math.judge.__main__ import main
 
 FORGED = b'{"kind": "passed", "passed": true, "result": "passed", "num_tests": 1e999}'  # behind the right nonce
@@ -325,6 +326,28 @@ def test_a_machine_that_can_t_lock_code_in_is_refused() -> None:
     with pytest.raises(InterpreterError, match="can't lock in the code"):
         asyncio.run(run(JudgeLimits()))
     assert asyncio.run(run(JudgeLimits(allow_unsafe_exec=True)))
+
+
+@pytest.mark.parametrize("isolation", ["two_processes", "one_process"])
+@pytest.mark.parametrize("levels", [300, 450, 900, sys.getrecursionlimit()])
+def test_lists_within_lists_are_compared_or_refused_whatever_a_call_takes_in_this_python(
+    ask: Ask, levels: int, isolation: str
+) -> None:
+    deep = "def deep(n):\n    x = []\n    for _ in range(n): x = [x]\n    return x\n"
+    value: list[object] = []
+    for _ in range(levels):
+        value = [value]
+
+    def verdict(test: str = "", *cases: Case, tolerance: float | None = None) -> str:
+        problem = Problem("", test, "f", cases, tolerance, isolation=isolation)
+        try:
+            return ask((problem, f"```python\n{deep}f = deep\n```"))[0].result
+        except TaskError as error:
+            return str(error)
+
+    assert verdict(f"{deep}assert f({levels}) == deep({levels})", tolerance=0.1) == "passed"
+    found = verdict("", Case((levels,), value))
+    assert found == "passed" or (levels > 450 and "lists within lists" in found)
 
 
 def test_without_namespaces_too() -> None:

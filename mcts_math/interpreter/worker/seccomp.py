@@ -76,11 +76,7 @@ _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ 
 _FCNTLS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC; no F_SETOWN: it signals
 _LOCKS = (6, 7, 37, 38)  # F_SETLK F_SETLKW F_OFD_SETLK F_OFD_SETLKW: nobody shares a file, so every lock is free
 _SOCKET_OPTIONS = (2, 3, 4, 7, 8, 38, 39)  # REUSEADDR TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN; none about the host
-_CLONE_FLAGS = (
-    fork.STATE_FLAGS | signal.SIGCHLD,
-    0x3D0F00,
-    0x7D0F00,
-)  # the latter: what glibc and musl pass for a thread
+_CLONE_FLAGS = (fork.STATE_FLAGS | signal.SIGCHLD, 0x3D0F00, 0x7D0F00)  # the latter: of a thread by glibc and musl
 _FUTEX_PRIVATE, _FUTEX_COMMAND = 0x80, 0x7F
 _FUTEX_WAITS, _FUTEX_WAKES = (0, 9), (1, 10)  # FUTEX_WAIT, FUTEX_WAIT_BITSET; FUTEX_WAKE, FUTEX_WAKE_BITSET
 _MAP_TYPE_MASK, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000

@@ -85,12 +85,13 @@ def is_one_empty(left: Any, right: Any) -> bool:
     return bool((numpy.size(left) == 0) != (numpy.size(right) == 0))
 
 
-def says_nothing(left: Any, right: Any) -> bool:
-    """Whether a difference, or a quotient, of two sides holds no value as one of them has none, and the other some.
+def require_values(left: Any, right: Any) -> None:
+    """Raises AssertionError where what comes of two sides holds no value as one of them has none, and the other some.
 
     A number may be taken from an array without values.
     """
-    return is_one_empty(left, right) and all(sys.modules["numpy"].ndim(side) for side in (left, right))
+    if is_one_empty(left, right) and all(sys.modules["numpy"].ndim(side) for side in (left, right)):
+        raise AssertionError("an array without values was compared with one that has them")
 
 
 def _is_array(value: Any) -> bool:

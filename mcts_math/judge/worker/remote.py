@@ -21,7 +21,7 @@ import asyncio
 import dis
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import partial, partialmethod
 from types import FrameType, GeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -90,18 +90,13 @@ class RemoteType(type):
         return _named(cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        if name.startswith("__") or (
-            name.startswith("_") and not cls.__peer__.careful
-        ):  # the code may set no such name
+        if name.startswith("__" if cls.__peer__.careful else "_"):  # the code may set no such name
             super().__setattr__(name, value)
         else:
             ask(cls, "set", name, value)
 
-    def __delattr__(cls, name: str) -> None:
-        ask(cls, "del", name)
-
-    def __dir__(cls) -> Any:
-        return ask(cls, "__dir__")
+    __delattr__ = partialmethod(ask, "del")  # type: ignore[assignment]
+    __dir__ = partialmethod(ask, "__dir__")  # type: ignore[assignment]
 
 
 class Remote(metaclass=RemoteType):
@@ -130,18 +125,13 @@ class Remote(metaclass=RemoteType):
         else:
             ask(self, "set", name, value)
 
-    def __delattr__(self, name: str) -> None:
-        ask(self, "del", name)
-
-    def __dir__(self) -> Any:
-        return ask(self, "__dir__")
+    __delattr__ = partialmethod(ask, "del")  # type: ignore[assignment]
+    __dir__ = partialmethod(ask, "__dir__")  # type: ignore[assignment]
+    __copy__ = partialmethod(ask, "copy")
 
     def __setstate__(self, state: Any) -> None:
         """Raises BadValue: what is read may change no object of this side, and no class."""
         raise BadValue("a state")
-
-    def __copy__(self) -> Any:
-        return ask(self, "copy")
 
     def __deepcopy__(self, memo: Any) -> Any:
         return ask(self, "deepcopy")

@@ -14,6 +14,7 @@ from .guard import Guard
 from .peer import BadArgument, Broken, Peer
 from .settled import settle
 from .source import Verdict
+from .values import deep
 
 _MAX_KEPT = 1000
 _MAX_TEXT = 200
@@ -156,6 +157,7 @@ class Runner:
         finally:
             self._place.given = given  # see `_end`
 
+    @deep()
     def compare(self, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
         """A comparison of the tests."""
         result: Any = True
@@ -172,8 +174,8 @@ class Runner:
             left, right = self._guard.fair(left, right)
         if name in ("Eq", "NotEq") and equal.is_one_empty(left, right):
             return name == "NotEq"
-        if name in _ORDERS and equal.says_nothing(left, right):
-            raise AssertionError("an array without values was compared with one that has them")
+        if name in _ORDERS:
+            equal.require_values(left, right)
         if self._tolerance is not None and name in ("Eq", "NotEq") and not hasattr(left, "dtype"):
             return equal.close(left, right, self._tolerance) == (name == "Eq")
         return _OPERATORS[name](left, right)
@@ -191,8 +193,8 @@ class Runner:
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """A calculation of the tests with what a call returned, or of how far two values are from each other."""
-        if name in ("Sub", "Div") and equal.says_nothing(left, right):
-            raise AssertionError("an array without values was compared with one that has them")
+        if name in ("Sub", "Div"):
+            equal.require_values(left, right)
         if self._guard is None:
             return _OPERATORS[name](left, right)
         operands = self._guard.fair_operands(left, right)
@@ -207,12 +209,14 @@ class Runner:
             if type(found) is not str or not equal.same_output(expected, found, self._tolerance):
                 raise AssertionError(f"printed {_shown(found)}, expected {_shown(expected)}")
             return
-        found = equal.as_json(candidate(*case["input"]))
+        found = candidate(*case["input"])
         wanted = [expected, *expected] if wrapped else [expected]
-        if self._guard is not None:
-            found = self._guard.fair(expected, found)[1]
-        if not any(equal.close(value, found, self._tolerance or 0.0, nan_is_nan=True) for value in wanted):
-            raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
+        with deep():
+            found = equal.as_json(found)
+            if self._guard is not None:
+                found = self._guard.fair(expected, found)[1]
+            if not any(equal.close(value, found, self._tolerance or 0.0, nan_is_nan=True) for value in wanted):
+                raise AssertionError(f"returned {_shown(found)}, expected {_shown(expected)}")
 
 
 def _told(text: str) -> str:

@@ -68,9 +68,8 @@ def _find(names: dict[str, Any], suite: Suite, candidate: Any) -> Iterator[Unit]
             _maybe(own.get(before), module)
 
     defined = {node.name for node in suite.module.body if isinstance(node, _DEFINES) and node.decorator_list}
-    defined -= {
-        node.id for node in ast.walk(suite.module) if isinstance(node, ast.Name)
-    }  # what the tests use themselves
+    used = {node.id for node in ast.walk(suite.module) if isinstance(node, ast.Name)}
+    defined -= used
     for name, value in own.items():
         if name in defined and name.lower().startswith("test") and _is_of_code(value):
             yield name, functools.partial(_run_replaced, value)

@@ -17,7 +17,8 @@ import re
 import sys
 import types
 from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, UserString, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
@@ -142,21 +143,29 @@ class Pickler(pickle.Pickler):
         return make, pack(value) or self._refer(value)
 
 
-def encode(message: Any, refer: Callable[[Any], tuple[str, Any]]) -> bytes:
-    """The bytes of a message. Raises CannotCross."""
-    file = io.BytesIO()
+@contextmanager
+def deep() -> Iterator[None]:
+    """Lets calls go as deep as a value may: what goes through one takes calls for each level, by Python's version."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _DEEPEST))
     try:
-        Pickler(file, refer).dump(message)
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def encode(message: Any, refer: Callable[[Any], tuple[str, Any]]) -> bytes:
+    """The bytes of a message. Raises CannotCross."""
+    file = io.BytesIO()
+    try:
+        with deep():
+            Pickler(file, refer).dump(message)
     except RecursionError:
         raise CannotCross("a value is nested too deep to be handed over", _DEEPEST // 2) from None
     except MemoryError:
         raise CannotCross("a value is too large to be handed over", _MANY_BYTES) from None
     except pickle.PicklingError as error:
         raise CannotCross(f"a value can't be handed over: {error}") from None
-    finally:
-        sys.setrecursionlimit(limit)
     return file.getvalue()
 
 
