@@ -290,6 +290,15 @@ def test_bad_files(tmp_path: Path, grader: Grader, text: str, message: str) -> N
         evaluate_file(path, grader)
 
 
+@pytest.mark.parametrize("cost", [{"tokens": 7, "seconds": "2.0"}, {"tokens": 7, "cells": True}, "7 tokens"])
+def test_a_cost_that_is_no_number_does_not_count_as_nothing(tmp_path: Path, grader: Grader, cost: Any) -> None:
+    path = write(tmp_path / "a.jsonl", line(1, "1", "1", cost=cost, format="chat", step_delim="\n"))
+    with pytest.raises(
+        RecordError, match=r"a\.jsonl:1: cost.* must be an? (number|whole number, at least 0|object), not "
+    ):
+        evaluate_file(path, grader)
+
+
 def test_a_file_that_can_be_read_once_only_is_refused(tmp_path: Path, grader: Grader) -> None:
     """As of `--res_file <(zcat FILE)`: it is read for accuracy, then for attempts."""
     reader, writer = os.pipe()

@@ -62,7 +62,7 @@ def _read_line(record: JsonObject, task_id: str, where: str, react: bool) -> Lin
         answers=_answers(found),
         found=len(found),
         steps=str(found[0].get("tag", "")).count(".") if found else 0,
-        costs=records.costs_of(record),
+        costs=records.costs_of(record, where),
         groups=groups_of(record),
         error=bool(error),
         stopped=is_ours(record) and bool(record.get("stopped")),
