@@ -483,6 +483,28 @@ def test_a_results_file_needs_no_option(tmp_path: Path, capsys: pytest.CaptureFi
         evaluate(["--json"])
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"format": "chat"}, {"value_source": "head"}, {"method": "revision"}, {"oracle": True}, {"step_delim": "+"},
+        {"react": {"0": {"visit_count": 1}}}, {"chat_template_kwargs": {"enable_thinking": False}},
+    ],
+)  # fmt: skip
+def test_lines_of_two_methods_in_one_file_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: dict[str, Any]
+) -> None:
+    first = line(1, "5", "5", format="react", step_delim="")
+    for lines, ways in (
+        ([first, line(2, "7", "7") | first | {"id": "2"}, line(4, "5", error="bad luck")], 1),
+        ([first, first | other | {"id": "2"}], 2),
+    ):
+        path = str(write(tmp_path / "a.jsonl", *lines))
+        assert evaluate([path, "--workers", "1"]) == 0
+        assert (f"{path}: lines of more than one method or config" in capsys.readouterr().out) == (ways > 1)
+        assert evaluate([path, "--workers", "1", "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["files"][0]["ways"]) == ways
+
+
 def test_a_vote_over_two_methods_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = [write(tmp_path / f"{name}.jsonl", line(1, "5", "5")) for name in "abc"]
     for path, config in zip(

@@ -117,6 +117,16 @@ def is_backed_up(record: Mapping[str, Any]) -> bool:
     return "visit_count" in nodes_of(record)[ROOT_TAG]
 
 
+def way_of(record: Mapping[str, Any]) -> str:
+    """In which way a line was made, as far as it tells, for people; "" where its search broke down."""
+    if error_of(record):
+        return ""
+    shape = "with Q and visits" if is_backed_up(record) else "a chain" if SOLUTIONS in record else "without visits"
+    told = record if is_ours(record) and "format" in record else {}
+    keys = ("method", "format", "step_delim", "chat_template_kwargs", "value_source", "oracle")
+    return ", ".join([shape, *(f"{key}: {told[key]!r}" for key in keys if key in told)])
+
+
 def nodes_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """The nodes of a line by tag; empty where it holds no tree."""
     react = record.get("react")
