@@ -17,7 +17,7 @@ from mcts_math.engine.table import ENGINES
 from mcts_math.formats import FORMATS, FormatOptions, StepFormat, make_format
 from mcts_math.loggers import LOG_TO, LoggerName
 from mcts_math.methods import METHODS
-from mcts_math.settings import OBSOLETE, Integer, Real, Settings, suggest
+from mcts_math.settings import OBSOLETE, Integer, Real, Settings, UserPath, suggest
 from mcts_math.values.families import REWARDS, RewardSpec, name_of
 
 _VALUES: Final = ("none", "head", *REWARDS)
@@ -45,11 +45,11 @@ class Common(Settings):
     result_unwrap: str | None = Field(
         None, description="format of the samples; must be that of prompt_wrap, which it follows where absent"
     )
-    few_shot_path: str | None = Field(
+    few_shot_path: UserPath | None = Field(
         None,
         description="JSON list of examples, each a whole text or {question, solution}; absent: the bundled ones",
     )
-    prompt_path: str | None = Field(
+    prompt_path: UserPath | None = Field(
         None,
         description="few-shot instructions: a text file, or JSON with react_format_instructions and react_suffix; "
         "absent: the bundled ones",
@@ -133,7 +133,7 @@ class Common(Settings):
     interpreter_modules: list[str] = Field(
         default_factory=list, description="packages beside numpy and sympy that are imported once, e.g. [scipy]"
     )
-    interpreter_input_files: list[str] = Field(
+    interpreter_input_files: list[UserPath] = Field(
         default_factory=list, description="absolute paths of files and folders that cells may read"
     )
     interpreter_temp_mb: Integer = Field(16, description="temporary files of one question, MiB; 0: none", ge=0)

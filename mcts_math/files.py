@@ -92,23 +92,28 @@ def read_json(path: str | Path, remedy: str, error: type[MctsMathError] = Record
 
 @contextmanager
 def new_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
-    """A path beside, to be written, whose file takes the place of `path` at once; folders are made. With `keep` an old
-    file of other content becomes a backup.
+    """A path beside, `NAME.part`, to be written, whose file takes the place of `path` at once; folders are made. With
+    `keep` an old file of other content becomes a backup. A part that a killed process left is written over.
 
-    Raises OSError where it can't be written, or is no ordinary file, such as a folder or a device. After any error
-    `path` is what it was before.
+    Raises OSError where it can't be written, is no ordinary file, such as a folder or a device, or where another
+    process writes it. After any error `path` is what it was before.
     """
     if path.exists() and not path.is_file():
         raise OSError("it is no ordinary file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp{os.getpid()}")
-    try:
-        yield temporary
-        if keep and path.exists() and not filecmp.cmp(path, temporary, shallow=False):
-            put_aside(path)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with part.open("ab") as held:
+        if not try_lock(held.fileno()) or not is_in_place(held.fileno(), part):
+            raise OSError("another process is writing it")
+        try:
+            held.truncate(0)
+            yield part
+            if keep and path.exists() and not filecmp.cmp(path, part, shallow=False):
+                put_aside(path)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def replace_file(path: Path, data: str | bytes, *, keep: bool = False) -> None:
@@ -175,6 +180,14 @@ def try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_in_place(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def read_records(path: str | Path, *, may_be_empty: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -166,15 +166,37 @@ def test_no_room_for_what_is_printed_is_one_line(text: str) -> None:
     assert done.stderr == b"error: the output can't be written: [Errno 28] No space left on device. Make room.\n"
 
 
-def test_a_module_is_called_as_it_was_started() -> None:
-    done = subprocess.run([sys.executable, "-m", "mcts_math.train", "--help"], cwd=REPO, capture_output=True, text=True)
-    assert done.stdout.startswith("usage: python -m mcts_math.train ")
+MODULES = [f"-m mcts_math.{name}" for name in ("answer", "interpreter", "judge", "serve", "train")]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_called_as_it_was_started_and_spells_as_all_do(module: str) -> None:
+    command = [sys.executable, *module.split(), "--help"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert done.stdout.startswith(f"usage: python {module} ")
+    assert not re.search(r"(?m)^ +--\w+-", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        (["--two-words", "x-y", "a"], "x-y"), (["--two_words=x-y", "a"], "x-y"), (["--two-words=x-y", "a"], "x-y"),
+        (["--two-words=1", "--", "--two-words", "-b"], "1"), (["a", "--two-words", "=", "b"], "="),
+    ],
+)  # fmt: skip
+def test_dashes_stand_for_underscores_and_all_is_a_word_behind_two(argv: list[str], found: str) -> None:
+    parser = make_parser("")
+    parser.add_argument("--two_words")
+    parser.add_argument("files", nargs="*")
+    args = parse_words(parser, argv)
+    assert args.two_words == found
+    assert args.files in (["a"], ["a", "b"], ["--two-words", "-b"])
 
 
 PROGRAMS = sorted(str(path.relative_to(REPO)) for path in (*REPO.glob("*.py"), *(REPO / "scripts").glob("*.py")))
 
 
-@pytest.mark.parametrize("program", [*PROGRAMS, "-m mcts_math.train"])
+@pytest.mark.parametrize("program", [*PROGRAMS, "-m mcts_math.serve", "-m mcts_math.train"])
 def test_an_interrupt_while_a_program_is_imported_is_one_line(tmp_path: Path, program: str) -> None:
     for name in ("pydantic", "yaml", "torch"):  # one of them is imported by every program, at once or when it begins
         (tmp_path / f"{name}.py").write_text("raise KeyboardInterrupt")

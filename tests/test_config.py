@@ -15,7 +15,7 @@ from mcts_math.evaluate.experiments import ExperimentConfig
 from mcts_math.formats import StepFormat
 from mcts_math.methods import METHODS
 from mcts_math.search.mcts import PublishedOptions
-from mcts_math.settings import describe_keys, load_settings, make_settings, read_settings
+from mcts_math.settings import Settings, describe_keys, load_settings, make_settings, read_settings
 from mcts_math.train.config import RoundsConfig, TrainConfig
 from mcts_math.values.families import REWARDS
 
@@ -30,6 +30,19 @@ PUBLISHED = {
     "mcts_sft_round": {"mode": "mcts", "temperature": 1.0, "is_sampling": True, "need_value_func": True},
     "offline_inference": {"prune": True, "mcts_infer_strategy": "q_value", "c_puct": 1.25, "n_generate_sample": 5},
 }
+
+
+@pytest.mark.parametrize(
+    ("form", "key"),
+    [
+        (Common, "few_shot_path"), (Common, "prompt_path"), (Common, "interpreter_input_files"),
+        (METHODS["optune"].options, "optune_dir"), (ExperimentConfig, "exclude"), (ExperimentConfig, "greedy"),
+    ],
+)  # fmt: skip
+def test_a_tilde_is_the_home(form: type[Settings], key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    given = load_settings(form, None, [f"{key}=[~/x]" if key.endswith("files") else f"{key}=~/x"])
+    assert getattr(given, key) in ("/home/me/x", ["/home/me/x"])
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

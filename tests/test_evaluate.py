@@ -290,6 +290,15 @@ def test_bad_files(tmp_path: Path, grader: Grader, text: str, message: str) -> N
         evaluate_file(path, grader)
 
 
+@pytest.mark.parametrize("cost", [{"tokens": 7, "seconds": "2.0"}, {"tokens": 7, "cells": True}, "7 tokens"])
+def test_a_cost_that_is_no_number_does_not_count_as_nothing(tmp_path: Path, grader: Grader, cost: Any) -> None:
+    path = write(tmp_path / "a.jsonl", line(1, "1", "1", cost=cost, format="chat", step_delim="\n"))
+    with pytest.raises(
+        RecordError, match=r"a\.jsonl:1: cost.* must be an? (number|whole number, at least 0|object), not "
+    ):
+        evaluate_file(path, grader)
+
+
 def test_a_file_that_can_be_read_once_only_is_refused(tmp_path: Path, grader: Grader) -> None:
     """As of `--res_file <(zcat FILE)`: it is read for accuracy, then for attempts."""
     reader, writer = os.pipe()
@@ -472,6 +481,28 @@ def test_a_results_file_needs_no_option(tmp_path: Path, capsys: pytest.CaptureFi
         assert f"give one results file, not {words.count(trees)}" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         evaluate(["--json"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"format": "chat"}, {"value_source": "head"}, {"method": "revision"}, {"oracle": True}, {"step_delim": "+"},
+        {"react": {"0": {"visit_count": 1}}}, {"chat_template_kwargs": {"enable_thinking": False}},
+    ],
+)  # fmt: skip
+def test_lines_of_two_methods_in_one_file_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: dict[str, Any]
+) -> None:
+    first = line(1, "5", "5", format="react", step_delim="")
+    for lines, ways in (
+        ([first, line(2, "7", "7") | first | {"id": "2"}, line(4, "5", error="bad luck")], 1),
+        ([first, first | other | {"id": "2"}], 2),
+    ):
+        path = str(write(tmp_path / "a.jsonl", *lines))
+        assert evaluate([path, "--workers", "1"]) == 0
+        assert (f"{path}: lines of more than one method or config" in capsys.readouterr().out) == (ways > 1)
+        assert evaluate([path, "--workers", "1", "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["files"][0]["ways"]) == ways
 
 
 def test_a_vote_over_two_methods_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -206,9 +206,31 @@ def test_a_published_line_without_our_keys_is_read() -> None:
         ({"react": {"0": []}}, "not a search tree of a known form"),
         (
             {"react": {"0": {}, "0.0": {"text": ["a"], "final_answer": ""}}},
-            "not a search tree of a known form: .*text is no text",
+            "not a search tree of a known form: node '0.0': text must be text, not .*a",
         ),
-        ({"react": {"0": {"visit_count": math.inf}}}, "not a search tree of a known form"),
+        *(
+            ({"react": {"0": {key: wrong}}}, f"not a search tree of a known form: node '0': {key} must be .*, not ")
+            for key, wrong in (
+                ("visit_count", math.inf),
+                ("visit_count", 1.5),
+                ("visit_count", -1),
+                ("visit_count", True),
+                ("q_value", "0.5"),
+                ("q_value", None),
+                ("value", "x"),
+                ("prior", False),
+                ("terminal", "no"),
+            )
+        ),
+        (
+            {
+                "react": {"0": {}},
+                "format": "",
+                "step_delim": "",
+                "attempts": [{"tag": "0", "verdict": None, "tokens": "7"}],
+            },
+            "not a list of attempts of a known form: tokens must be a whole number, at least 0, not .7",
+        ),
     ],
 )
 def test_broken_trees_are_named(record: dict[str, Any], message: str) -> None:

@@ -20,7 +20,7 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 
 from mcts_math.config import make_config
 from mcts_math.errors import MctsMathError, RecordError, TaskError
-from mcts_math.files import dump_line, read_records, replace_file, require_writable
+from mcts_math.files import dump_line, new_file, read_records, replace_file, require_writable
 from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.cli import summarise
 from mcts_math.run.description import compare_descriptions, describe_run
@@ -523,6 +523,27 @@ def test_a_merge_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     assert merge_files([a], c) == 2
     with pytest.raises(RecordError, match=r"exists\. Add --overwrite"):  # and no flag that it does not have
         merge_files([a], c)
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "c.meta.json"])
+def test_what_a_killed_program_left_is_written_over(tmp_path: Path, name: str) -> None:
+    with results(tmp_path / "a.jsonl") as out:
+        out.append(entry("1"))
+    (tmp_path / f"{name}.part").write_text("half of more than will be written " * 99)
+    assert merge_files([tmp_path / "a.jsonl"], tmp_path / "c.jsonl") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {f"{n}.{end}" for n in "ac" for end in ("jsonl", "meta.json")}
+    assert ids(tmp_path / "c.jsonl") == ["1"]
+    assert json.loads((tmp_path / "c.meta.json").read_text())["merged"]
+
+
+def test_two_processes_never_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    with new_file(path) as part:
+        part.write_text("mine")
+        with pytest.raises(OSError, match="another process is writing it"):
+            replace_file(path, "yours")
+        assert not path.exists()
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"page.html": "mine"}
 
 
 def test_merged_shards_can_be_resumed(tmp_path: Path) -> None:

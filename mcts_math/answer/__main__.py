@@ -13,12 +13,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 
+from mcts_math.run.program import make_parser, parse_words, run_program
+
+# isort: split
 from mcts_math.answer.reply.extract import extract_answer
 from mcts_math.answer.rules.check import Gold
 from mcts_math.answer.service.pool import CheckerPool
 from mcts_math.answer.verdict import Policy, Status, Verdict
 from mcts_math.errors import CheckerError
-from mcts_math.run.program import make_parser, run_program
 
 _EXIT_CODES = {Status.EQUAL: 0, Status.DIFFERENT: 1, Status.UNPARSED: 2, Status.TIMEOUT: 2}
 
@@ -34,21 +36,21 @@ def _parser() -> argparse.ArgumentParser:
         "--extract", action="store_true", help="PRED is a whole model output: find its final answer first"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--limit-s", type=float, default=2.0, help="wall-clock limit in seconds (default 2)")
+    parser.add_argument("--limit_s", type=float, default=2.0, help="wall-clock limit in seconds (default 2)")
     policy = parser.add_argument_group("policy")
     policy.add_argument(
         "--percent", choices=("either", "number", "fraction"), default="either", help="10%% is 10, 0.1 or either"
     )
     policy.add_argument(
-        "--no-rounding", dest="rounding", action="store_false", help="1.732 is not the square root of 3"
+        "--no_rounding", dest="rounding", action="store_false", help="1.732 is not the square root of 3"
     )
     policy.add_argument(
-        "--min-digits", type=int, default=3, help="significant digits that a rounded decimal needs (default 3)"
+        "--min_digits", type=int, default=3, help="significant digits that a rounded decimal needs (default 3)"
     )
-    policy.add_argument("--letter-case", action="store_true", help="the case of words and choices counts")
-    policy.add_argument("--no-equation-value", dest="equation_value", action="store_false", help="x = 5 is not 5")
-    policy.add_argument("--list-order", action="store_true", help="the order of a list without brackets counts")
-    policy.add_argument("--need-units", dest="units", action="store_false", help="a unit must be on both sides")
+    policy.add_argument("--letter_case", action="store_true", help="the case of words and choices counts")
+    policy.add_argument("--no_equation_value", dest="equation_value", action="store_false", help="x = 5 is not 5")
+    policy.add_argument("--list_order", action="store_true", help="the order of a list without brackets counts")
+    policy.add_argument("--need_units", dest="units", action="store_false", help="a unit must be on both sides")
     return parser
 
 
@@ -64,8 +66,8 @@ def _table(verdict: Verdict, golds: Sequence[str], pred: str) -> str:
     return "\n".join(f"{name:<10} {value}" for name, value in lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+def main(argv: Sequence[str]) -> int:
+    arguments = parse_words(_parser(), argv)
     pred: str | None = extract_answer(arguments.pred) if arguments.extract else arguments.pred
     golds = (arguments.gold, *arguments.others)
     gold: Gold = golds if arguments.others else arguments.gold

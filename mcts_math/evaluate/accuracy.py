@@ -62,6 +62,7 @@ class Report:
     steps: int = 0
     with_cost: int = 0
     oracle: bool = False
+    ways: Counter[str] = field(default_factory=Counter)  # in which lines were made: more than one is no run
     costs: Counter[str] = field(default_factory=Counter)
     groups: dict[str, dict[str, Tally]] = field(default_factory=dict)
     correct_by_id: dict[str, bool] = field(default_factory=dict)
@@ -103,6 +104,7 @@ class Report:
             "failed": self.errors,
             "stopped": self.stopped,
             "oracle": self.oracle,
+            "ways": dict(self.ways),
             **self.top1.to_json(),
             "solutions": self.solutions,
             "mean_steps": none_if_nan(self.mean_steps),
@@ -201,6 +203,7 @@ def _count(report: Report, line: Line, correct: bool) -> None:
     report.questions += 1
     report.answered += bool(line.found)
     report.oracle |= line.oracle
+    report.ways.update(filter(None, [line.way]))
     report.errors += line.error
     report.stopped += line.stopped
     report.solutions += line.found

@@ -66,8 +66,8 @@ class ExperimentConfig(Settings):
     """Methods over one question file."""
 
     questions: UserPath = Field("", description="questions, as --qaf of solver_demo.py")
-    exclude: str | None = Field(None, description="file of positions of questions that are left out")
-    greedy: str | None = Field(
+    exclude: UserPath | None = Field(None, description="file of positions of questions that are left out")
+    greedy: UserPath | None = Field(
         None, description="config of a run that comes first; the methods get the questions that it fails"
     )
     methods: dict[str, MethodConfig] = Field(default_factory=dict, description="rows of the table, by name")

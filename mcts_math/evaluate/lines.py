@@ -28,6 +28,7 @@ class Line:
     steps: int  # length of the first of these; 0 where there is none
     costs: Mapping[str, float]  # the line's `cost`, where it has one
     groups: Mapping[str, str]  # values of the keys to break down by
+    way: str  # in which it was made, see `record.way_of`
     error: bool  # the search broke down
     stopped: bool  # the search was cut by a limit
     verdict: bool | None = None  # what the run found, for tasks that are judged by tests
@@ -62,8 +63,9 @@ def _read_line(record: JsonObject, task_id: str, where: str, react: bool) -> Lin
         answers=_answers(found),
         found=len(found),
         steps=str(found[0].get("tag", "")).count(".") if found else 0,
-        costs=records.costs_of(record),
+        costs=records.costs_of(record, where),
         groups=groups_of(record),
+        way=records.way_of(record),
         error=bool(error),
         stopped=is_ours(record) and bool(record.get("stopped")),
         verdict=None if task.answers else records.known_verdict(record, task),

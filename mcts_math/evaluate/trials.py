@@ -13,12 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from mcts_math.errors import RecordError
 from mcts_math.evaluate.grading import Grader
 from mcts_math.methods import METHODS, Method
 from mcts_math.run.nodes import answer_in
-from mcts_math.run.record import costs_of, error_of, is_oracle, read_results, read_solutions, record_to_task, verdict_of
+from mcts_math.run.record import (
+    costs_of,
+    error_of,
+    is_oracle,
+    nodes_of,
+    read_attempts,
+    read_results,
+    read_solutions,
+    record_to_task,
+    verdict_of,
+)
 from mcts_math.step import Verdict
+from mcts_math.tree import Attempt
 
 Axis: TypeAlias = Literal["trials", "tokens", "seconds"]
 
@@ -71,11 +81,9 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
             if broke_down:  # of a version that did not say the method
                 continue
             break
-        try:
-            attempts = _trials(record.get("attempts") or []) if method is not None else ()
-            whole = None if broke_down else _whole(record, where, attempts)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
+        places = dict.fromkeys(nodes_of(record), 0)
+        attempts = _trials(read_attempts(record, where, places)) if method is not None else ()
+        whole = None if broke_down else _whole(record, where, attempts)
         trials = (whole,) if method is None and whole is not None else attempts
         golds, oracle = record_to_task(record, where).answers, is_oracle(record)
         questions.append(Question(name, golds, method, trials, whole, oracle))
@@ -126,22 +134,22 @@ def powers_of_two(most: int) -> list[int]:
     return [*steps, most] if most else []
 
 
-def _trials(attempts: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
+def _trials(attempts: Sequence[Attempt]) -> tuple[Trial, ...]:
     trials: list[Trial] = []
     counted, tokens, seconds = 0, 0, 0.0
     for attempt in attempts:
-        verdict = None if attempt["verdict"] is None else Verdict(attempt["verdict"])
+        verdict = attempt.verdict
         counted += verdict is not Verdict.NO_ANSWER
-        tokens += int(attempt["tokens"])
-        seconds += float(attempt["seconds"])
+        tokens += attempt.tokens
+        seconds += attempt.seconds
         correct = None if verdict in (None, Verdict.NO_ANSWER) else verdict is Verdict.CORRECT
-        trials.append(Trial(correct, attempt["answer"], counted, tokens, seconds))
+        trials.append(Trial(correct, attempt.answer, counted, tokens, seconds))
     return tuple(trials)
 
 
 def _whole(record: Mapping[str, Any], where: str, attempts: Sequence[Trial]) -> Trial:
     """A line as one attempt. `attempts`: those that it is made of, if any."""
-    cost = costs_of(record)
+    cost = costs_of(record, where)
     answer = next(map(answer_in, read_solutions(record, where)), None)
     made = attempts[-1].trials if attempts else 1
     return Trial(verdict_of(record), answer, made, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))

@@ -7,18 +7,19 @@ python -m mcts_math.interpreter --probe      only says how well code is locked i
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mcts_math.run.program import make_parser, parse_words, run_program
+
+# isort: split
 from mcts_math.errors import InterpreterError
 from mcts_math.files import read_text
 from mcts_math.interpreter import SandboxInterpreter, SandboxLimits, probe
 from mcts_math.requests import Cell, Execute
-from mcts_math.run.program import run_program
 
 
 def cells_of(lines: Iterator[str]) -> Iterator[str]:
@@ -53,15 +54,15 @@ def _visible(text: str) -> str:
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: ascii(found.group())[1:-1], text)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> int:
     """Runs the command. Raises InterpreterError where code can't be run, RecordError where a file can't be read."""
-    parser = argparse.ArgumentParser("python -m mcts_math.interpreter", description=__doc__.split("\n")[0])
+    parser = make_parser(__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="one cell each; standard input if none is given")
     parser.add_argument("--probe", action="store_true", help="only say how well code is locked in")
     parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="wall clock of one cell")
     parser.add_argument("--seed", type=int, default=0, help="of random and numpy.random in the first cell")
-    parser.add_argument("--allow-unsafe-exec", action="store_true", help="run even where code can't be locked in")
-    args = parser.parse_args(argv)
+    parser.add_argument("--allow_unsafe_exec", action="store_true", help="run even where code can't be locked in")
+    args = parse_words(parser, argv)
     try:
         limits = SandboxLimits(step_timeout_s=args.timeout, num_parents=1, allow_unsafe_exec=args.allow_unsafe_exec)
         if args.probe:

@@ -31,7 +31,7 @@ def solve_parser(description: str, argv: Sequence[str] = ()) -> argparse.Argumen
     parser.add_argument("--cfg", "--custom_cfg", required=True, metavar="YAML", help="config file, see configs/")
     parser.add_argument(
         "--qaf",
-        "--question-answer-file",
+        "--question_answer_file",
         required=True,
         metavar="FILE",
         help="questions: a .json, .jsonl or .csv file (or .gz); NAME:FILE for a published data set's file; "

@@ -35,7 +35,7 @@ def to_dataset(path: str | Path) -> Any:
 
 def _rows(path: Path) -> Iterator[JsonObject]:
     for where, task_id, record in read_results(path):
-        task, solutions, cost = record_to_task(record, where), read_solutions(record, where), costs_of(record)
+        task, solutions, cost = record_to_task(record, where), read_solutions(record, where), costs_of(record, where)
         best: Mapping[str, Any] = solutions[0] if solutions else {}
         value = best.get("value")
         yield {

@@ -5,6 +5,7 @@ The published English sentences and the value -100 exist in this file only.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
@@ -25,6 +26,9 @@ FAILURES: Final = {
 _OUTCOMES: Final = {sentence: outcome for outcome, sentence in FAILURES.items()}
 _NO_STEP: Final = Step("", Outcome.CONTINUE)  # what a root shows
 _NO_RUN: Final = Run("", "")
+_KINDS: Final = {
+    str: "text", int: "a whole number, at least 0", float: "a number", bool: "true or false", dict: "an object"
+}  # fmt: skip
 _UNPUBLISHED: Final = (Outcome.REPLY, Outcome.USER)  # which the published form can't tell from an ordinary step
 
 
@@ -74,12 +78,12 @@ def _run_to_json(run: Run) -> JsonObject:
 def _json_to_run(data: Mapping[str, Any]) -> Run:
     status = data.get("status", CellStatus.ERROR.value if data.get("failed") else None)
     return Run(
-        str(data["action"]),
-        str(data.get("action_input") or ""),
-        _text(data, "observation") if "observation" in data else None,
+        read_field(data, "action", str),
+        read_field(data, "action_input", str, None) or "",
+        read_field(data, "observation", str, None),
         None if status is None else CellStatus(status),
-        int(data.get("seed", 0)),
-        str(data.get("call_id", "")),
+        read_field(data, "seed", int, 0),
+        read_field(data, "call_id", str, ""),
     )
 
 
@@ -101,13 +105,13 @@ def json_to_attempt(data: Mapping[str, Any], ids: Mapping[str, int]) -> Attempt:
     return Attempt(
         node=ids[data["tag"]],
         verdict=None if verdict is None else Verdict(verdict),
-        answer=data.get("answer"),
-        tokens=int(data.get("tokens", 0)),
-        prompt_tokens=int(data.get("prompt_tokens", 0)),
-        adapted_tokens=int(data.get("adapted_tokens", 0)),
-        seconds=float(data.get("seconds", 0.0)),
+        answer=read_field(data, "answer", str, None),
+        tokens=read_field(data, "tokens", int, 0),
+        prompt_tokens=read_field(data, "prompt_tokens", int, 0),
+        adapted_tokens=read_field(data, "adapted_tokens", int, 0),
+        seconds=read_field(data, "seconds", float, 0.0),
         loss=_number(data, "loss", None, math.nan),
-        note=str(data.get("note", "")),
+        note=read_field(data, "note", str, ""),
     )
 
 
@@ -116,38 +120,44 @@ def json_to_step(data: Mapping[str, Any]) -> Step:
     answer, said = answer_in(data), data["final_answer"]
     outcome = Outcome.ANSWER if answer is not None else _OUTCOMES.get(said, Outcome.CONTINUE)
     return Step(
-        text=_text(data, "text") or "",
+        text="" if data["text"] is None else read_field(data, "text", str),
         outcome=Outcome(data.get("outcome", outcome)),
         runs=tuple(map(_json_to_run, ([data] if data.get("action") else []) + data.get("further_runs", []))),
         answer=answer,
         logprob=_number(data, "logprob", 0.0, -math.inf),
-        num_tokens=int(data.get("num_tokens", 0)),
-        correct=data.get("correct"),
+        num_tokens=read_field(data, "num_tokens", int, 0),
+        correct=read_field(data, "correct", bool, None),
         message=None if data.get("message") is None else Message.from_json(data["message"]),
         certainty=_number(data, "certainty", None, math.nan),
     )
 
 
-def _text(data: Mapping[str, Any], key: str) -> str | None:
-    """A text, or null. Raises KeyError or TypeError."""
-    text = data[key]
-    if text is None or isinstance(text, str):
-        return text
-    raise TypeError(f"{key} is no text: {str(text)[:80]}")
+def read_field(data: Mapping[str, Any], key: str, kind: type, *absent: Any) -> Any:
+    """What stands under a key: a `kind`, where whole numbers are floats too, and 2.0 is an int. `absent`: what stands
+    for one that is missing; where it is None, so does null. Raises KeyError or TypeError."""
+    value = data.get(key, *absent) if absent else data[key]
+    number = value if type(value) in (int, float) else math.nan
+    if kind is int and number >= 0 and float(number).is_integer():
+        return int(number)
+    if type(value) is kind is not int or (absent and value is absent[0]):
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    raise TypeError(f"{key} must be {_KINDS[kind]}, not {json.dumps(value)[:80]}")
 
 
 def _number(data: Mapping[str, Any], key: str, absent: T, null: float) -> T | float:
     """A number that may be missing; null is what JSON has no word for: an infinity, or NaN."""
-    if key not in data:
-        return absent
-    return null if data[key] is None else float(data[key])
+    found: T | float = null if data.get(key, 0) is None else read_field(data, key, float, absent)
+    return found
 
 
 def read_node(node: Node, data: Mapping[str, Any]) -> None:
     """What the search found of a node, its step aside. Raises as `json_to_step`."""
-    value = float(data.get("value", NO_VALUE))
+    value = read_field(data, "value", float, NO_VALUE)
     node.value = None if value == NO_VALUE else value
-    node.estimate = None if data.get("estimate") is None else float(data["estimate"])
-    node.visit_count = int(data.get("visit_count", 0))
-    node.value_sum = float(data.get("q_value", 0.0)) * node.visit_count
-    node.terminal = bool(data.get("terminal", node.terminal))
+    node.estimate = read_field(data, "estimate", float, None)
+    node.prior = read_field(data, "prior", float, 1.0)
+    node.visit_count = read_field(data, "visit_count", int, 0)
+    node.value_sum = read_field(data, "q_value", float, 0.0) * node.visit_count
+    node.terminal = read_field(data, "terminal", bool, node.terminal)

@@ -46,23 +46,25 @@ def add_overrides(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 
 def parse_words(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments of a program. Who misspells an option, or writes a config key as one, is told so before an option
-    that must be given is missed."""
-    options = parser._option_string_actions
-    for word, after in zip(argv, [*argv, ""][1:], strict=True):
+    """The arguments of a program; options may be spelt with dashes for underscores. Who misspells one, or writes a
+    config key as one, is told so before an option that must be given is missed."""
+    options, words = parser._option_string_actions, list(argv)
+    for place, (word, after) in enumerate(zip(argv, [*argv, ""][1:], strict=True)):
         name, equals, value = word.partition("=")
         if word == "--":
-            break
+            return parser.parse_args(words)  # a mixture with options would lose what stands behind
         if not re.match(r"--?[^\W\d]", name) or name in options or name[:2] in options:
             continue
-        key = name.lstrip("-")
-        if near := difflib.get_close_matches(f"--{key}", options, n=1, cutoff=0.75):
+        key = name.lstrip("-").replace("-", "_")
+        if f"--{key}" in options:
+            words[place] = f"--{key}{equals}{value}"
+        elif near := difflib.get_close_matches(f"--{key}", options, n=1, cutoff=0.75):
             parser.error(f"unrecognized arguments: {word}. Did you mean {near[0]}?")
-        if any("key=value" in str(action.metavar) for action in parser._actions):
+        elif any("key=value" in str(action.metavar) for action in parser._actions):
             value = value if equals or after.startswith("--") or "=" in after else after
             way = f"{key}={shlex.quote(value) if value else 'VALUE'}"
             parser.error(f"unrecognized arguments: {word}. A config key is written without dashes: {way}")
-    return parser.parse_intermixed_args(argv)
+    return parser.parse_intermixed_args(words)
 
 
 def several(number: int, noun: str) -> str:

@@ -13,21 +13,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from mcts_math.cost import Cost
 from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import read_records
 from mcts_math.formats import StepFormat
 from mcts_math.methods import Method
-from mcts_math.run.nodes import NO_VALUE, attempt_to_json, json_to_attempt, json_to_step, node_to_json, read_node
+from mcts_math.run.nodes import (
+    NO_VALUE,
+    attempt_to_json,
+    json_to_attempt,
+    json_to_step,
+    node_to_json,
+    read_field,
+    read_node,
+)
 from mcts_math.tasks import JsonObject, Task, is_ours
 from mcts_math.tasks.task import derived_id, given_id, result_columns, stated_task, user_columns
-from mcts_math.tree import RUN_TOKENS, Node, Tree, new_tree
+from mcts_math.tree import RUN_TOKENS, Attempt, Node, Tree, new_tree
 
 ROOT_TAG: Final = "0"
 SOLUTIONS: Final = "solutions"
-_MISSHAPEN: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what reading another form raises
+_COSTS: Final = {field.name: int if field.type == "int" else float for field in fields(Cost)}
 
 
 def tree_to_record(
@@ -94,16 +105,26 @@ def is_oracle(record: Mapping[str, Any]) -> bool:
     return is_ours(record) and record.get("oracle") is True
 
 
-def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
-    """What a line says that its question cost; empty where it says nothing."""
-    cost = record.get("cost")
-    numbers = cost.items() if isinstance(cost, dict) and is_ours(record) else ()
-    return {k: v for k, v in numbers if isinstance(v, (int, float)) and not isinstance(v, bool)}
+def costs_of(record: Mapping[str, Any], where: str = "record") -> dict[str, float]:
+    """What a line says that its question cost; empty where it says nothing. Raises RecordError, naming `where`."""
+    with _reading(f"{where}: cost"):
+        cost = read_field(record, "cost", dict, {}) if is_ours(record) else {}
+        return {key: read_field(cost, key, kind) for key, kind in _COSTS.items() if cost.get(key) is not None}
 
 
 def is_backed_up(record: Mapping[str, Any]) -> bool:
     """Whether the nodes of a line have Q and visits, as those of MCTS."""
     return "visit_count" in nodes_of(record)[ROOT_TAG]
+
+
+def way_of(record: Mapping[str, Any]) -> str:
+    """In which way a line was made, as far as it tells, for people; "" where its search broke down."""
+    if error_of(record):
+        return ""
+    shape = "with Q and visits" if is_backed_up(record) else "a chain" if SOLUTIONS in record else "without visits"
+    told = record if is_ours(record) and "format" in record else {}
+    keys = ("method", "format", "step_delim", "chat_template_kwargs", "value_source", "oracle")
+    return ", ".join([shape, *(f"{key}: {told[key]!r}" for key in keys if key in told)])
 
 
 def nodes_of(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,29 +145,44 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
     nodes = nodes_of(record)
     if ROOT_TAG not in nodes:
         raise RecordError(f"{where}: no search tree (`react` with a root {ROOT_TAG!r}). Is this a results file?")
-    try:
-        tree = new_tree(record_to_task(record, where))
+    tree, ids = new_tree(record_to_task(record, where)), {ROOT_TAG: 0}
+    no_tree = f"{where}: not a search tree of a known form"
+    with _reading(f"{no_tree}: node {ROOT_TAG!r}"):
         read_node(tree.root, nodes[ROOT_TAG])
-        ids = {ROOT_TAG: 0}
-        for tag in sorted_tags(record)[1:]:
-            parent = ids.get(tag.rpartition(".")[0])
-            if parent is None:
-                raise RecordError(f"{where}: node {tag!r} has no parent. The tree is not whole; solve it again.")
-            node = tree.add_child(tree.nodes[parent], json_to_step(nodes[tag]), float(nodes[tag].get("prior", 1.0)))
+    with _reading(f"{no_tree}: a tag"):
+        tags = sorted_tags(record)[1:]
+    for tag in tags:
+        parent = ids.get(tag.rpartition(".")[0])
+        if parent is None:
+            raise RecordError(f"{where}: node {tag!r} has no parent. The tree is not whole; solve it again.")
+        with _reading(f"{no_tree}: node {tag!r}"):
+            node = tree.add_child(tree.nodes[parent], json_to_step(nodes[tag]), 1.0)
             read_node(node, nodes[tag])
-            ids[tag] = node.id
-    except _MISSHAPEN as error:
-        raise RecordError(f"{where}: not a search tree of a known form: {error!r}.") from error
+        ids[tag] = node.id
     chosen = [item.get("tag") for item in read_solutions(record, where)]
     tree.solutions = [ids[tag] for tag in chosen if tag in ids]
     if not is_ours(record):  # what else is called so is the user's
         return tree
-    try:
-        tree.stopped, tree.correct = str(record.get("stopped", "")), verdict_of(record)
-        tree.attempts = [json_to_attempt(item, ids) for item in record.get("attempts") or []]
-    except _MISSHAPEN as error:
-        raise RecordError(f"{where}: not a list of attempts of a known form: {error!r}.") from error
+    tree.stopped, tree.correct = str(record.get("stopped", "")), verdict_of(record)
+    tree.attempts = read_attempts(record, where, ids)
     return tree
+
+
+def read_attempts(record: Mapping[str, Any], where: str, ids: Mapping[str, int]) -> list[Attempt]:
+    """The attempts of a line of ours, none where it has none. `ids`: of the nodes, by tag. Raises RecordError."""
+    with _reading(f"{where}: not a list of attempts of a known form"):
+        return [json_to_attempt(item, ids) for item in record.get("attempts") or []]
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Raises RecordError where something has another form: it begins with `what`, and says what is wrong."""
+    try:
+        yield
+    except KeyError as error:
+        raise RecordError(f"{what}: {error} is missing, or unknown. Mend or remove the line.") from error
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise RecordError(f"{what}: {' '.join(str(error).split())}. Mend or remove the line.") from error
 
 
 def sorted_tags(record: Mapping[str, Any]) -> list[str]:

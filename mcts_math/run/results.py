@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import dump_line, is_same_file, new_file, parse_line, put_aside, try_lock, writing
+from mcts_math.files import dump_line, is_in_place, is_same_file, new_file, parse_line, put_aside, try_lock, writing
 from mcts_math.run.description import compare_descriptions, read_description
 from mcts_math.run.record import id_of, is_open, record_to_task
 from mcts_math.tasks import JsonObject, Task
@@ -156,11 +156,7 @@ class ResultsFile:
             self._fd = -1
 
     def _is_in_place(self) -> bool:
-        """Whether the open file is the one of this name."""
-        try:
-            return os.path.samestat(os.fstat(self._fd), self._target.stat())
-        except FileNotFoundError:
-            return False
+        return is_in_place(self._fd, self._target)
 
     def _lock(self, descriptor: int) -> None:
         if not try_lock(descriptor):
@@ -177,7 +173,7 @@ class ResultsFile:
 
     def _swap(self, blocks: Iterable[bytes], *, keep: bool) -> None:
         """Puts a file of this content in the place of this one, at once; `keep` makes the old one a backup."""
-        new_path = self._target.with_name(f"{self.path.name}.new{os.getpid()}")
+        new_path = self._target.with_name(f"{self.path.name}.part")
         new = os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         try:
             self._lock(new)

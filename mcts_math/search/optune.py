@@ -15,7 +15,7 @@ from mcts_math.search.attempts import Budget, Trials, try_once
 from mcts_math.search.expansion import Expansion, Search
 from mcts_math.search.fttt import adapt
 from mcts_math.search.revision import INCORRECT
-from mcts_math.settings import Settings
+from mcts_math.settings import Settings, UserPath
 from mcts_math.step import Verdict
 from mcts_math.tree import Tree
 
@@ -24,7 +24,7 @@ class OptuneOptions(Settings):
     """Attempts, and the rule that changes the weights between them. It can't go on after a right answer."""
 
     trials: Trials = 32
-    optune_dir: str = Field("", description="folder of the trained rule (scripts/train_optune.py)")
+    optune_dir: UserPath = Field("", description="folder of the trained rule (scripts/train_optune.py)")
 
 
 def optune(tree: Tree, expansion: Expansion, options: OptuneOptions) -> Search:

@@ -51,8 +51,9 @@ def read_question(record: Mapping[str, Any], where: str, task_id: str) -> Questi
     if verdict is None and golds and answer is None:
         verdict = False
     broken = bool(error) and (bool(golds) or verdict is not None)  # counts as wrong
-    entry = _entry(tree, record, answer) | {"id": task_id, "state": _state(verdict, error), "broken": broken}
-    shown = _tree(tree, record) | {"id": task_id, "chosen_here": chosen_here}
+    costs = records.costs_of(record, where)
+    entry = _entry(tree, record, answer, costs) | {"id": task_id, "state": _state(verdict, error), "broken": broken}
+    shown = _tree(tree, record, costs) | {"id": task_id, "chosen_here": chosen_here}
     question = Question(_without_nothing(entry | {"error": error[:_SHOWN]}), _without_nothing(shown | {"error": error}))
     if verdict is None and golds and not error:
         question.golds, question.answer = golds, answer
@@ -80,8 +81,7 @@ def _state(verdict: bool | None, error: str) -> str:
     return {True: "right", False: "wrong", None: "unjudged"}[verdict]
 
 
-def _entry(tree: Tree, record: Mapping[str, Any], answer: str | None) -> JsonObject:
-    costs = records.costs_of(record)
+def _entry(tree: Tree, record: Mapping[str, Any], answer: str | None, costs: Mapping[str, float]) -> JsonObject:
     best = tree.nodes[tree.solutions[0]] if tree.solutions else None
     return {
         "question": tree.task.question[:_SEARCHED],
@@ -98,7 +98,7 @@ def _entry(tree: Tree, record: Mapping[str, Any], answer: str | None) -> JsonObj
     }
 
 
-def _tree(tree: Tree, record: Mapping[str, Any]) -> JsonObject:
+def _tree(tree: Tree, record: Mapping[str, Any], costs: Mapping[str, float]) -> JsonObject:
     name, form = format_of(record, tree)
     before, has_examples = opening(tree.task, form)
     backs_up, tags = records.is_backed_up(record), records.sorted_tags(record)
@@ -116,7 +116,7 @@ def _tree(tree: Tree, record: Mapping[str, Any]) -> JsonObject:
         ],
         "solutions": tree.solutions,
         "stopped": tree.stopped,
-        "costs": {key: rounded(value) for key, value in records.costs_of(record).items()},
+        "costs": {key: rounded(value) for key, value in costs.items()},
         "attempts": [_attempt(attempt) for attempt in tree.attempts],
     }
 
