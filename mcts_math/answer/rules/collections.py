@@ -13,7 +13,7 @@ from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.text.vocabulary import GREEK
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Call, Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
-from mcts_math.answer.values.shapes import as_rows, assignments, closed, label_key, letters
+from mcts_math.answer.values.shapes import as_rows, assignments, closed, label_key, label_of, letters
 from mcts_math.answer.verdict import Policy
 
 _QUANTITIES: Final = frozenset("vumqpFRVIMQTPA")  # numbered where there are several things
@@ -29,7 +29,7 @@ def compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
             return Decision(False, "conditions on different variables")
         return Decision(sets_equal(first, second, policy), "sets of real numbers")
     if isinstance(left, SetOp) and isinstance(right, SetOp):
-        in_order = _same_sequence if left.op == "minus" else same_items
+        in_order = _same_sequence if left.op == "minus" else _same_by_name
         same = left.op == right.op and in_order(left.items, right.items, policy)
         return Decision(same, "parts of the union")
     if isinstance(left, Group) and isinstance(right, Group) and (left.left, left.right) == (right.left, right.right):
@@ -92,7 +92,7 @@ def _has_solutions(node: Node) -> bool:
     if not isinstance(node, Group) or not all(isinstance(item, Relation) for item in node.items):
         return False
     labels = [item.items[0] for item in node.items if isinstance(item, Relation)]
-    return len(labels) > 1 == len(set(labels))
+    return len(labels) > 1 == len({label_of(label) or label for label in labels})
 
 
 def compare_letters(capitals: Sequence[Node], group: Group, policy: Policy) -> Decision:
@@ -175,6 +175,23 @@ def same_items(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> b
     return True
 
 
+def _same_by_name(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
+    """Whether the items match one to one, where both name the same things only under the same name."""
+    mine, theirs = _by_name(left), _by_name(right)
+    if mine.keys() != theirs.keys():
+        return same_items(left, right, policy)
+    return all(same_items(items, theirs[name], policy) for name, items in mine.items())
+
+
+def _by_name(items: Sequence[Node]) -> dict[str, list[Node]]:
+    """The items by the names to the left of their equals signs; none stands for all else."""
+    found: dict[str, list[Node]] = {}
+    for item in items:
+        name = label_of(item.items[0]) if isinstance(item, Relation) else None
+        found.setdefault(name or "", []).append(item)
+    return found
+
+
 def _same_set(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
     """Whether every item of each is in the other."""
     if max(len(left), len(right)) > MAX_UNORDERED:
@@ -206,6 +223,8 @@ def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
         return Decision(False, "sets against their elements")
     if same is None or (len(brackets) == 1 and left.right != right.right) or _against_interval(left, right):
         return Decision(False, "brackets of different kinds")
+    if "" in brackets and tree.DOTS in left.items:
+        same, reason = _same_sequence, "items in order"
     if brackets == {""} and (policy.list_order or all(item in _TRUTH for item in left.items)):
         same, reason = _same_sequence, "items in order"
     if brackets == {"["} and all(isinstance(item, Group) and item.left == "(" for item in left.items + right.items):

@@ -139,7 +139,7 @@ _OWN: Final = habits(
          lambda m: re.sub(r"(?<![A-Za-z\\])d ?([x-z])(?![A-Za-z_^])", r" d_{\1} ", m[0])),
         (r"\partial", r"(?<![^ ,])\\frac\{\\partial ?([a-zA-Z])\}\{\\partial ?([a-zA-Z])\} ?=", r"\1_\2 ="),
         ("underbrace", r"\\underbrace\{(\d)\1{0,9} ?\\[lc]?dots ?\1{1,9}\}_\{"
-         r"(?:\\text\{)?(\w{1,9})(?: ?\\text\{[^{}]{0,40}\}|[^{}]{0,40}\}?)\}", r"(\1 \\cdot (10^{\2} - 1)/9)"),
+         r"(?:\\text\{)?([a-zA-Z\d+-]{1,9})(?: ?\\text\{[^{}]{0,40}\}|[^{}\\_^*/+-]{0,40}\}?)\}", r"(\1 \\cdot (10^{\2} - 1)/9)"),
         # functions
         (r"\equiv", r"(?<![A-Za-z\\])([fghP](?:\([a-z]\))?) ?\\equiv(?!.*mod)", r"\1 ="),
         ("\\", r"^(?:[a-zA-Z] ?: ?([a-z]) ?\\to|(?:[a-zA-Z] ?: ?)?([a-z]) ?\\mapsto)(?![a-z])", r"f(\1\2) ="),
