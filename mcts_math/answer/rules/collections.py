@@ -29,7 +29,10 @@ def compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
             return Decision(False, "conditions on different variables")
         return Decision(sets_equal(first, second, policy), "sets of real numbers")
     if isinstance(left, SetOp) and isinstance(right, SetOp):
-        in_order = _same_sequence if left.op == "minus" else _same_by_name
+        mine, theirs = (assignments(Group("", "", node.items)) for node in (left, right))
+        if mine is not None and theirs is not None and mine.keys() == theirs.keys():
+            return compare_assignments(mine, theirs, policy)  # f(x) = 2x or g(x) = 3x
+        in_order = _same_sequence if left.op == "minus" else same_items
         same = left.op == right.op and in_order(left.items, right.items, policy)
         return Decision(same, "parts of the union")
     if isinstance(left, Group) and isinstance(right, Group) and (left.left, left.right) == (right.left, right.right):
@@ -173,23 +176,6 @@ def same_items(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> b
         else:
             return False
     return True
-
-
-def _same_by_name(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:
-    """Whether the items match one to one, where both name the same things only under the same name."""
-    mine, theirs = _by_name(left), _by_name(right)
-    if mine.keys() != theirs.keys():
-        return same_items(left, right, policy)
-    return all(same_items(items, theirs[name], policy) for name, items in mine.items())
-
-
-def _by_name(items: Sequence[Node]) -> dict[str, list[Node]]:
-    """The items by the names to the left of their equals signs; none stands for all else."""
-    found: dict[str, list[Node]] = {}
-    for item in items:
-        name = label_of(item.items[0]) if isinstance(item, Relation) else None
-        found.setdefault(name or "", []).append(item)
-    return found
 
 
 def _same_set(left: Sequence[Node], right: Sequence[Node], policy: Policy) -> bool:

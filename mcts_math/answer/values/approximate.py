@@ -172,7 +172,7 @@ class Approximate:
         raise UndefinedError("a limit that is not found")
 
     def _approached(self, term: Callable[[Value], Value], point: Value) -> Value:
-        """The limit at a point, found from above: by halved distances, which hasten roots and logarithms, or by even ones."""
+        """The limit at a point from above, by halved distances, which hasten roots and logarithms, or by even ones."""
         context = self.context
         far = term(context.sign(point) * _FAR_OFF if math.isinf(point) else point + context.mpf(1) / _FAR_OFF)
         limit = self._first_found(
