@@ -74,7 +74,8 @@ _FOREIGN: Final = re.compile(
     rf"|\d+(?:_\d{{3}})+(?![\d_])|\d{{1,3}}(?: \d{{3}}){{1,3}}(?:\.\d+|,\d\d?)?(?!\d| ?[/^]| \d|[.,]\d)"
     rf"|\d+,\d\d(?={_CURRENCY})"
     r"|(?:(?:(?<=\\euro)|(?<=\\euro )|(?<=\\pounds )|(?<=EUR)|(?<=EUR ))\d+,\d\d|0,0\d+|\d,0\d(?!\d)"
-    r"|(?:(?<=^-)|(?<=[\s(\[{,;=]-))0,\d+)(?!\d|[.,]\d))"  # no item is 05, or minus zero
+    r"|(?:(?<=^-)|(?<=[\s(\[{,;=]-))0,\d+|(?:(?<=[\w)}][-+])|(?<=[\w)}] [-+] ))0,\d+$)(?!\d|[.,]\d))"
+    # no item is 05, or minus zero
 )
 MEASURED_COMMA: Final = re.compile(
     rf"(?<![\d.,'])(?:\d+,\d{{1,2}}(?=\s*(?:\\(?:text|mathrm)\s*\{{\s*)?{MEASURED})"

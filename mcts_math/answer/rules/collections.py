@@ -13,7 +13,7 @@ from mcts_math.answer.rules.scalars import scalars_equal
 from mcts_math.answer.text.vocabulary import GREEK
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.nodes import Call, Const, Group, Matrix, Node, Relation, SetOp, Sym, Text
-from mcts_math.answer.values.shapes import as_rows, assignments, closed, label_key, letters
+from mcts_math.answer.values.shapes import as_rows, assignments, closed, label_key, label_of, letters
 from mcts_math.answer.verdict import Policy
 
 _QUANTITIES: Final = frozenset("vumqpFRVIMQTPA")  # numbered where there are several things
@@ -29,6 +29,9 @@ def compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
             return Decision(False, "conditions on different variables")
         return Decision(sets_equal(first, second, policy), "sets of real numbers")
     if isinstance(left, SetOp) and isinstance(right, SetOp):
+        mine, theirs = (assignments(Group("", "", node.items)) for node in (left, right))
+        if mine is not None and theirs is not None and mine.keys() == theirs.keys():
+            return compare_assignments(mine, theirs, policy)  # f(x) = 2x or g(x) = 3x
         in_order = _same_sequence if left.op == "minus" else same_items
         same = left.op == right.op and in_order(left.items, right.items, policy)
         return Decision(same, "parts of the union")
@@ -92,7 +95,7 @@ def _has_solutions(node: Node) -> bool:
     if not isinstance(node, Group) or not all(isinstance(item, Relation) for item in node.items):
         return False
     labels = [item.items[0] for item in node.items if isinstance(item, Relation)]
-    return len(labels) > 1 == len(set(labels))
+    return len(labels) > 1 == len({label_of(label) or label for label in labels})
 
 
 def compare_letters(capitals: Sequence[Node], group: Group, policy: Policy) -> Decision:
@@ -206,6 +209,8 @@ def _compare_groups(left: Group, right: Group, policy: Policy) -> Decision:
         return Decision(False, "sets against their elements")
     if same is None or (len(brackets) == 1 and left.right != right.right) or _against_interval(left, right):
         return Decision(False, "brackets of different kinds")
+    if "" in brackets and tree.DOTS in left.items:
+        same, reason = _same_sequence, "items in order"
     if brackets == {""} and (policy.list_order or all(item in _TRUTH for item in left.items)):
         same, reason = _same_sequence, "items in order"
     if brackets == {"["} and all(isinstance(item, Group) and item.left == "(" for item in left.items + right.items):

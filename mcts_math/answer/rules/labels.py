@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import ascii_letters
 from typing import Final
 
-from mcts_math.answer.rules.scalars import EXACTLY, scalars_equal
+from mcts_math.answer.rules.scalars import CLOSE, EXACTLY, scalars_equal
 from mcts_math.answer.text.things import rejects, same_things
 from mcts_math.answer.text.vocabulary import ADDED, COORDINATES, VARIABLES, meanings
 from mcts_math.answer.values import nodes as tree
@@ -26,14 +26,15 @@ _INDICES: Final = "nkmij"
 def label_value(relation: Relation) -> Node | None:
     """What the relation says its left side is: 5 in `x = 5`, S in `x in S`; None where it is a true equation.
 
-    A chain `A = B ≈ C` is its exact part. Two equal numbers (`2 + 2 = 4`) are that number.
+    A chain `A = B ≈ C` is its exact part. Two equal numbers (`2 + 2 = 4`) are that number, with
+    the unit of the last.
     """
     relation = label_first(relation)
     first, op, second = relation.items[0], relation.ops[0], relation.items[1]
     if relation.ops == ("in",):
         return second
     if op == "~":
-        return second if _is_label(first, second) else first
+        return second if _is_label(first, second) else None if symbols(first) else first
     if op != "=" or any(other not in ("=", "~") for other in relation.ops):
         return None
     named = [item for item in relation.items if isinstance(item, Sym) or (isinstance(item, Call) and item.free)]
@@ -45,7 +46,9 @@ def label_value(relation: Relation) -> Node | None:
         return value if all(_may_be_equal(second, other) for other in told[1:]) else None
     plain = not symbols(first) and not symbols(second) and not isinstance(first, (Group, Text))
     same = plain and scalars_equal(first, second, EXACTLY)
-    return first if same and all(_may_be_equal(first, item) for item in relation.items[2:]) else None
+    last = relation.items[-1]
+    whole = last if isinstance(last, tree.Quantity) else first
+    return whole if same and all(_may_be_equal(first, item) for item in relation.items[2:]) else None
 
 
 def _may_be_equal(left: Node, right: Node) -> bool:
@@ -54,7 +57,8 @@ def _may_be_equal(left: Node, right: Node) -> bool:
         first, second = evaluate(left, {}, numbers()), evaluate(right, {}, numbers())
     except UndefinedError:  # no numbers
         return True
-    return bool(abs(first - second) <= _ROUNDED * max(abs(first), abs(second)))
+    decimals = any(isinstance(part, tree.Num) and part.digits for side in (left, right) for part in tree.walk(side))
+    return bool(abs(first - second) <= (_ROUNDED if decimals else CLOSE) * max(abs(first), abs(second)))
 
 
 def label_first(relation: Relation) -> Relation:

@@ -83,6 +83,7 @@ _WRITTEN: Final[tuple[tuple[str, Meaning], ...]] = (
     (r"([a-z]) (?:must|has to) (?:be|equal) V", r"\1=\2"),
     (r"([a-z]) (?:(?:is|does|can|could|will|must|may|should) ?(?:not|n't)|can't|won't|(?:is |can |will )?never)"
      r"(?: (?:be|equals?|equal to))* V", r"\1\\ne \2"),
+    (r"(rank|nullity|dimension|slope|radius|diameter|period|mean|median|mode) ([-\d.\\][^,;]{0,30})", r"\\text{\1}=\2"),
     (r"N (?:out of|in|over) N", r"\1/\2"),
     (rf"X({'|'.join(_COMPARED)}) V", lambda m: f"{m[1] or 'x'}{_COMPARED[m[2].lower()]}{m[3]}"),
     (r"([a-z]) (?:is|must be) (non-?)?(?:(negative)|positive)",

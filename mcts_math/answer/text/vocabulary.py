@@ -70,7 +70,8 @@ CONSTRUCTORS: Final = meanings(
 SHORT_WORDS: Final = frozenset(names(
     "the per for are all any not has men one two six ten day box way cat dog boy red sum yes odd low "
     "top no mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec tie win left "
-    "off out of if maximum minimum maximal minimal cost costs since using tank"
+    "off out of if maximum minimum maximal minimal cost costs since using tank "
+    "large much must child stand mine minor mind pink chip pipe pile spin metal argue"
 ))  # fmt: skip
 
 _ONES: Final = names(

@@ -172,7 +172,7 @@ class Approximate:
         raise UndefinedError("a limit that is not found")
 
     def _approached(self, term: Callable[[Value], Value], point: Value) -> Value:
-        """The limit at a point, from above: by halved distances, which hasten roots and logarithms, or by even ones."""
+        """The limit at a point from above, by halved distances, which hasten roots and logarithms, or by even ones."""
         context = self.context
         far = term(context.sign(point) * _FAR_OFF if math.isinf(point) else point + context.mpf(1) / _FAR_OFF)
         limit = self._first_found(
@@ -181,7 +181,18 @@ class Approximate:
         )
         if abs(far - limit) > (1 + abs(limit)) * _NEAR:  # as 0, which is no limit of (-1)^n
             raise UndefinedError("a limit that is none")
+        if not math.isinf(point) and self._jumps(term, point, limit):
+            raise UndefinedError("limits from both sides that differ")
         return limit
+
+    def _jumps(self, term: Callable[[Value], Value], point: Value, limit: Value) -> bool:
+        """Whether a term with real values below a point has another limit there than from above."""
+        step = self.context.mpf(1) / _FAR_OFF
+        try:
+            below, above = term(point - step), term(point + step)
+        except UndefinedError:
+            return False
+        return not below.imag and bool(abs(below - limit) > 100 * abs(above - limit) + _NEAR * (1 + abs(limit)))
 
     def _integral(self, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
         small = self.context.mpf(10) ** (-self.context.dps // 2)

@@ -120,7 +120,7 @@ def assignments(node: Node) -> dict[str, Node] | None:
             values.update(dict.fromkeys(names, item.items[-1]))
             continue
         left, right = item.items
-        label = _label(left)
+        label = label_of(left)
         if label is not None and label not in values:
             values[label] = right
         elif isinstance(left, Group) and isinstance(right, Group) and len(left.items) == len(right.items):
@@ -133,7 +133,7 @@ def assignments(node: Node) -> dict[str, Node] | None:
     return values or None
 
 
-def _label(node: Node) -> str | None:
+def label_of(node: Node) -> str | None:
     """The name of a value: a letter, words, capitals (TP, the length AB), f for f(x), or f(2); None for others."""
     if isinstance(node, Call) and node.free:
         return " ".join([node.name, *(show(argument) for argument in node.args if argument not in _VARIABLES)])
