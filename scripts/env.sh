@@ -10,8 +10,11 @@ stamp=".venv/.installed-$(cat $wanted | cksum | cut -d' ' -f1)-${1:-run}${2:+-$2
 # Python compiles what is imported, when it is first imported. That it is then kept is no option here, whatever the
 # environment says: each of hundreds of processes would compile torch again.
 unset PYTHONDONTWRITEBYTECODE
-pip_install() { "$PYTHON" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
-# uv does what pip does in half of the time. It reads none of pip's settings: they are told to it.
+by_pip() { "$PYTHON" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
+# uv does what pip does in half of the time. It reads none of pip's settings: they are told to it. What it can't do, pip may.
+pip_install() {
+    has uv && "$PYTHON" -m uv pip install --quiet --python "$PYTHON" --index-strategy unsafe-best-match "$@" || by_pip "$@"
+}
 pip_setting() { "$PYTHON" -m pip config list | sed -n "s/^[^=]*[.]$1='\(.*\)'$/\1/p" | tail -n 1 | sed 's/\\n/ /g'; }
 told_to_uv() { # NAME SETTING: the variable of uv that says what a setting of pip says, unless it is set or pip has none
     local value
@@ -19,13 +22,13 @@ told_to_uv() { # NAME SETTING: the variable of uv that says what a setting of pi
     [ -n "${!1:-}" ] || [ -z "$value" ] || export "$1=$value"
 }
 take_uv() {
-    pip_install "uv<1" || return 0 # pip does it, too
+    by_pip "uv<1" || return 0
     told_to_uv UV_DEFAULT_INDEX index-url
     told_to_uv UV_INDEX extra-index-url
     told_to_uv UV_FIND_LINKS find-links
     told_to_uv UV_CONSTRAINT constraint
+    told_to_uv UV_INSECURE_HOST trusted-host
     told_to_uv SSL_CERT_FILE cert
-    pip_install() { "$PYTHON" -m uv pip install --quiet --python "$PYTHON" --index-strategy unsafe-best-match "$@"; }
 }
 has() { "$PYTHON" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)"; }
 # PyPI has torch for Linux with CUDA only: gigabytes. The CPU build is where pip is configured to look, or here.
