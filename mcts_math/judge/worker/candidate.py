@@ -95,6 +95,10 @@ class Program:
             run_sources(module, self._sources)
         except SystemExit as leave:
             status = leave.code
+        pools = sys.modules.get("concurrent.futures.thread")
+        if pools is not None:  # those that are left open end as Python does; the next run may have others
+            pools._python_exit()
+            pools._shutdown = False
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join()
