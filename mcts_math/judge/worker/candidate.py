@@ -13,6 +13,7 @@ import functools
 import gc
 import io
 import os
+import pathlib
 import socket
 import sys
 import threading
@@ -28,6 +29,8 @@ from .peer import Broken, Peer
 from .values import pack
 
 _MAX_OUTPUT = 16 << 20
+if hasattr(pathlib, "_NormalAccessor"):  # Python 3.10 goes on with the `open` of its import
+    pathlib._NormalAccessor.open = staticmethod(lambda *args: open(*args))  # noqa: SIM115
 
 
 class Output(io.BytesIO):
