@@ -30,7 +30,7 @@ from .values import pack
 
 _MAX_OUTPUT = 16 << 20
 if hasattr(pathlib, "_NormalAccessor"):  # Python 3.10 goes on with the `open` of its import
-    pathlib._NormalAccessor.open = staticmethod(lambda *args: open(*args))  # noqa: SIM115
+    pathlib._NormalAccessor.open = staticmethod(lambda *args: open(*args))  # noqa: PTH123, SIM115
 
 
 class Output(io.BytesIO):
@@ -98,7 +98,7 @@ class Program:
             run_sources(module, self._sources)
         except SystemExit as leave:
             status = leave.code
-        pools = sys.modules.get("concurrent.futures.thread")
+        pools: Any = sys.modules.get("concurrent.futures.thread")
         if pools is not None:  # those that are left open end as Python does; the next run may have others
             pools._python_exit()
             pools._shutdown = False
