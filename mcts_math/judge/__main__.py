@@ -47,10 +47,8 @@ def read_programs(path: Path, task_id: str | None, problems: Mapping[str, Proble
     """(id of the problem, completion). Raises RecordError or TaskError, naming file and line."""
     if path.suffix != ".jsonl":
         only = next(iter(problems)) if len(problems) == 1 else ""
-        yield (
-            _known(only if task_id is None else task_id, problems, "--id"),
-            read_text(path, "Give a program in Python.", TaskError),
-        )
+        known = _known(only if task_id is None else task_id, problems, "--id")
+        yield known, read_text(path, "Give a program in Python.", TaskError)
         return
     if task_id is not None:
         raise TaskError(f"--id {task_id}: each line of {path} names its own problem. Leave --id out.")

@@ -13,6 +13,7 @@ import functools
 import gc
 import io
 import os
+import pathlib
 import socket
 import sys
 import threading
@@ -28,6 +29,8 @@ from .peer import Broken, Peer
 from .values import pack
 
 _MAX_OUTPUT = 16 << 20
+if hasattr(pathlib, "_NormalAccessor"):  # Python 3.10 goes on with the `open` of its import
+    pathlib._NormalAccessor.open = staticmethod(lambda *args: open(*args))  # noqa: PTH123, SIM115
 
 
 class Output(io.BytesIO):
@@ -95,6 +98,10 @@ class Program:
             run_sources(module, self._sources)
         except SystemExit as leave:
             status = leave.code
+        pools: Any = sys.modules.get("concurrent.futures.thread")
+        if pools is not None:  # those that are left open end as Python does; the next run may have others
+            pools._python_exit()
+            pools._shutdown = False
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join()

@@ -51,6 +51,7 @@ class Examination:
 
     def __init__(self, problem: dict[str, Any], place: Peer | Guard) -> None:
         self._problem, self._place = problem, place
+        self._guard = place if isinstance(place, Guard) else None
         self._entries: list[dict[str, Any]] = problem["entries"]
         self.code = ""
         self._of_code: list[str] = []  # names that the code has given the tests
@@ -68,9 +69,7 @@ class Examination:
 
     def _examine(self) -> NoReturn:
         """Raises Verdict."""
-        guarded = (
-            {entry["root"] for entry in self._entries} | {"candidate"} if isinstance(self._place, Guard) else set()
-        )
+        guarded = {entry["root"] for entry in self._entries} | {"candidate"} if self._guard else set()
         has_arrays = "numpy" in sys.modules and suite.uses_arrays(self._problem["test"])
         tests = suite.read(self._problem["test"], has_arrays or self._problem["tolerance"] is not None, guarded)
         chosen = source.choose(self._problem)
@@ -160,7 +159,7 @@ class Examination:
         """The tests are found and run here: their own runners would end this process, or run them twice."""
         if has_arrays:
             testing = importlib.import_module("numpy.testing") if "testing" in text else None
-            fair = (self._place.fair,) if isinstance(self._place, Guard) else ()
+            fair = (self._guard.fair,) if self._guard else ()
             equal.make_strict(sys.modules["numpy"], testing, *fair)
         well: dict[str, tuple[str, Any]] = {
             "unittest": ("main", SimpleNamespace(result=TestResult())),
@@ -183,13 +182,11 @@ class Examination:
         roots = [entry["root"] for entry in self._entries or [_WHOLE]]
         wanted = {*free, *suite.imported(tests.module, STAND_INS)} - names.keys() - {"candidate", *roots}
         shared = sorted(self._place.shared)
-        if isinstance(self._place, Guard):
+        if self._guard:
             wanted |= {*shared}
         program = {"sources": sources, "names": [*roots, *sorted(wanted)], "entries": self._entries, "shared": shared}
         given = {key: self._problem[key] for key in ("whole", "load_s")}
-        seeded = [
-            n for n in _SEEDED if "seed(" in tests.source and n in sys.modules and not isinstance(self._place, Guard)
-        ]
+        seeded = [n for n in _SEEDED if "seed(" in tests.source and n in sys.modules and not self._guard]
         found = self._place.load(program | given | {"stand_ins": STAND_INS, "seeded": seeded})
         for name, value in found.items():
             if catches_asserts(value):

@@ -145,9 +145,8 @@ class Guard:
 
     def fair_operands(self, left: Any, right: Any) -> tuple[Any, Any]:
         """Two sides of a calculation: objects of the class that the problem asks for do what they do."""
-        return (
-            (left, right) if isinstance(left, self._asked) or isinstance(right, self._asked) else self.fair(left, right)
-        )
+        is_asked = isinstance(left, self._asked) or isinstance(right, self._asked)
+        return (left, right) if is_asked else self.fair(left, right)
 
     def fair_result(self, name: str, operands: tuple[Any, Any], result: Any) -> Any:
         """What an object says of a number. Raises TypeError where that would tell how far it is from it."""

@@ -19,6 +19,7 @@ _MOST_BYTES = 64 << 10
 _MOST_TOLD = 4 << 20
 """Bytes of one container that the code changes again and again, until it is asked for anew."""
 _FRESH = 2  # references to an object that nobody holds but the function that asks
+_PER_CALL = (lambda value: sys.getrefcount(value))(object()) - 1  # that a call has to an argument; Python 3.10 has two
 
 
 def is_held(value: Any, references: int) -> bool:
@@ -39,7 +40,7 @@ def held_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -
     found: list[tuple[int | str, Any]] = []
     for place in (*range(len(args)), *kwargs):
         value = args[place] if isinstance(place, int) else kwargs[place]
-        references = sys.getrefcount(value) - (5 if result is value else 2)
+        references = sys.getrefcount(value) - (3 + 2 * _PER_CALL if result is value else 2)
         if is_held(value, references):
             found.append((place, value))
     return found

@@ -134,10 +134,8 @@ class Peer:
         with self._lock:
             if self.broken:
                 raise Broken(self.broken)
-            if number in self._watched and (
-                how == "__call__" or issubclass(type(self._objects.remotes.get(number)), type)
-            ):
-                self.called = True
+            is_call = how == "__call__" or issubclass(type(self._objects.remotes.get(number)), type)
+            self.called = self.called or (is_call and number in self._watched)
             self._clock.start()
             missed, olds = self._missed, parts((*args, *kwargs.values()))
             now = time.monotonic()

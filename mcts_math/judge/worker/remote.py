@@ -95,8 +95,8 @@ class RemoteType(type):
         else:
             ask(cls, "set", name, value)
 
-    __delattr__ = partialmethod(ask, "del")  # type: ignore[assignment]
-    __dir__ = partialmethod(ask, "__dir__")  # type: ignore[assignment]
+    __delattr__ = partialmethod(ask, "del")
+    __dir__ = partialmethod(ask, "__dir__")
 
 
 class Remote(metaclass=RemoteType):
@@ -125,8 +125,8 @@ class Remote(metaclass=RemoteType):
         else:
             ask(self, "set", name, value)
 
-    __delattr__ = partialmethod(ask, "del")  # type: ignore[assignment]
-    __dir__ = partialmethod(ask, "__dir__")  # type: ignore[assignment]
+    __delattr__ = partialmethod(ask, "del")
+    __dir__ = partialmethod(ask, "__dir__")
     __copy__ = partialmethod(ask, "copy")
 
     def __setstate__(self, state: Any) -> None:

@@ -266,7 +266,7 @@ def is_success(error: BaseException, module: ast.Module) -> bool:
     """Whether an exception is an exit of the tests, which they wrote down, with a status of success."""
     if type(error) is not SystemExit or error.code not in (None, 0):
         return False
-    file, line = [call for call in calls_of(error) if call[0] != "<frozen _sitebuiltins>"][-1]  # `exit` of `site`
+    file, line = [call for call in calls_of(error) if "_sitebuiltins" not in call[0]][-1]  # `exit` of `site`
     exits = filter(is_exit, ast.walk(module))
     return file == "<tests>" and any(node.lineno <= line <= (node.end_lineno or 0) for node in exits)
 
