@@ -62,7 +62,8 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
         return Decision(False, "a unit on one side only")
     if not may_be_left_out(unit, is_one=not isinstance(value, Num) or abs(value.value) <= 1):
         return Decision(False, "words on one side only that name nothing which is counted")
-    if unit == DEGREE and _in_radians(other):
+    radians = any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(other))
+    if unit == DEGREE and radians:
         return Decision(scalars_equal(quantity, other, policy), "degrees against radians")
     same = scalars_equal(value, other, policy)
     if not same and not symbols(value) and isinstance(named := with_unit_names(other), Quantity):
@@ -110,11 +111,6 @@ def _percent_equal(value: Node, other: Node, policy: Policy) -> bool:
     else:
         fraction = Prod((_HUNDREDTH, value))
     return scalars_equal(fraction, other, policy)
-
-
-def _in_radians(node: Node) -> bool:
-    """Whether a number without a unit is an angle in radians, by the pi or the inverse function in it."""
-    return any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(node))
 
 
 def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
