@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import combinations
 from typing import Final
 
 from mcts_math.answer.rules.collections import compare_letters
@@ -126,9 +127,9 @@ def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
 
 
 def _quotients(node: Node) -> tuple[Node, ...]:
-    """The first part of a ratio by each other one; a number is such a quotient itself."""
+    """Each part of a ratio by each later one; a number is such a quotient itself."""
     if isinstance(node, Ratio):
-        return tuple(Prod((node.items[0], Power(item, tree.MINUS_ONE))) for item in node.items[1:])
+        return tuple(Prod((part, Power(other, tree.MINUS_ONE))) for part, other in combinations(node.items, 2))
     return (node.value if isinstance(node, Quantity) else node,)
 
 
