@@ -63,8 +63,8 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
         return Decision(False, "a unit on one side only")
     if not may_be_left_out(unit, is_one=not isinstance(value, Num) or abs(value.value) <= 1):
         return Decision(False, "words on one side only that name nothing which is counted")
-    radians = any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(other))
-    if unit == DEGREE and radians:
+    turned = any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(other))
+    if unit == DEGREE and turned:
         return Decision(scalars_equal(quantity, other, policy), "degrees against radians")
     same = scalars_equal(value, other, policy)
     if not same and not symbols(value) and isinstance(named := with_unit_names(other), Quantity):
