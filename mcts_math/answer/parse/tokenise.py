@@ -143,17 +143,17 @@ def _scan_text(scanner: Scanner, name: str) -> None:
         scanner.add("ctor", content)
     elif name == "mathbb" and content == "R":
         scanner.add("const", "reals")
-    elif not any(map(str.isalnum, _COMMAND.sub("", content))) or _is_formula(content):
+    elif (
+        not any(map(str.isalnum, _COMMAND.sub("", content)))
+        or _AMOUNT.fullmatch(content)
+        or (_FORMULA.match(content) and not _WORD.search(content))
+    ):
         scanner.insert(content.strip(".") + " ")  # read as if it were not in text font; a full stop is decoration
         scanner.space = True
     elif not scan_operator_word(scanner, content.lower().strip(" ,")) and not (
         _is_name(scanner, name, content) and scan_known(scanner, content)
     ):
         scanner.add("word", content)
-
-
-def _is_formula(content: str) -> bool:
-    return bool(_AMOUNT.fullmatch(content) or (_FORMULA.match(content) and not _WORD.search(content)))
 
 
 def _is_name(scanner: Scanner, font: str, content: str) -> bool:

@@ -93,7 +93,8 @@ def extract_answer(text: str, *, cut: bool = False) -> str | None:
 
 def _answer(reply: str, cut: bool) -> str | None:
     reply = rewritten(reply, _NO_TEXT)
-    if found := _marked(reply, reply[: _ended(reply)] if cut else reply):
+    ended = max(reply.rfind(end) + len(end) for end in (". ", "! ", "。", "\n"))  # `is 1` may have been cut within 12
+    if found := _marked(reply, reply[:ended] if cut else reply):
         best = max(found, key=_weight)
         return best.answer and (_corrected(reply, best.start) or _by_cases(reply, best))
     if cut:
@@ -141,11 +142,6 @@ def _by_cases(reply: str, last: Found) -> str | None:
 
 def _weight(item: Found) -> tuple[int, int]:
     return item.rank, item.start
-
-
-def _ended(reply: str) -> int:
-    """Where the last sentence or line ends that is complete: `The answer is 1` may have been cut within `12`."""
-    return max(reply.rfind(end) + len(end) for end in (". ", "! ", "。", "\n"))
 
 
 def _marked(reply: str, complete: str | None = None) -> list[Found]:

@@ -192,7 +192,8 @@ def _is_phrase(node: Node | None) -> bool:
 
 def _same_order(first: Node, second: Node, figures: frozenset[str]) -> bool | None:
     """Whether two vectors, angles or triangles have the same points; None for anything else (lengths commute)."""
-    if "times" in figures and _names(first) != _names(second):  # of vectors
+    names = [[part.name for part in walk(node) if isinstance(part, Sym)] for node in (first, second)]
+    if "times" in figures and names[0] != names[1]:  # of vectors
         return False
     if not figures & {"ray", "angle", "triangle"}:
         return None
@@ -202,10 +203,6 @@ def _same_order(first: Node, second: Node, figures: frozenset[str]) -> bool | No
     if figures == {"triangle"}:
         return set(mine) == set(theirs)
     return theirs == mine or ("angle" in figures and theirs == mine[::-1])
-
-
-def _names(node: Node) -> list[str]:
-    return [part.name for part in walk(node) if isinstance(part, Sym)]
 
 
 def _as_lists_equal(first: Reading, second: Reading, policy: Policy) -> bool:

@@ -29,12 +29,13 @@ def compare_sets(left: Node, right: Node, policy: Policy) -> Decision:
             return Decision(False, "conditions on different variables")
         return Decision(sets_equal(first, second, policy), "sets of real numbers")
     if isinstance(left, SetOp) and isinstance(right, SetOp):
+        if left.op != right.op:
+            return Decision(False, "unions against other sets")
         mine, theirs = (assignments(Group("", "", node.items)) for node in (left, right))
         if mine is not None and theirs is not None and mine.keys() == theirs.keys():
             return compare_assignments(mine, theirs, policy)  # f(x) = 2x or g(x) = 3x
         in_order = _same_sequence if left.op == "minus" else same_items
-        same = left.op == right.op and in_order(left.items, right.items, policy)
-        return Decision(same, "parts of the union")
+        return Decision(in_order(left.items, right.items, policy), "parts of the union")
     if isinstance(left, Group) and isinstance(right, Group) and (left.left, left.right) == (right.left, right.right):
         return Decision(_same_sequence(left.items, right.items, policy), "ends of the interval")
     return Decision(False, "sets of different kinds")

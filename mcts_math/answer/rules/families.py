@@ -120,9 +120,9 @@ def _sampled(
         try:
             columns += [
                 [
-                    evaluate(node, {**at, **_chosen(constants, choice)}, numbers())
+                    evaluate(node, at | {name: abs(float(value)) for name, value in chosen.items()}, numbers())
                     for node, constants in ((one, mine), (other, theirs))
-                    for choice in choices
+                    for chosen in (point(frozenset(constants), choice) for choice in choices)
                 ]
                 for one, other in zip(left, right, strict=True)
             ]
@@ -132,10 +132,6 @@ def _sampled(
         return None
     functions = [list(row) for row in zip(*columns, strict=True)]
     return functions[: len(choices)], functions[len(choices) :]
-
-
-def _chosen(constants: Sequence[str], choice: int) -> dict[str, float]:
-    return {name: abs(float(value)) for name, value in point(frozenset(constants), choice).items()}
 
 
 def _is_added(functions: Sequence[Sequence[Any]]) -> bool:

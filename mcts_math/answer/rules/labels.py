@@ -96,12 +96,10 @@ def _is_label(left: Node, right: Node) -> bool:
         return left.name != "abs" or not names & {"x", "y"}  # |z| may be asked for, |x| = 8 is to be solved
     if names & COORDINATES:
         return False
-    quotient = isinstance(left, Prod) and all(map(_is_name, left.items))  # p/q = 3/7
+    factors = left.items if isinstance(left, Prod) else ()  # p/q = 3/7
+    bases = [item.base if isinstance(item, tree.Power) and item.exponent == MINUS_ONE else item for item in factors]
+    quotient = bool(bases) and all(isinstance(base, Sym) for base in bases)
     return quotient or (isinstance(left, Sum) and len(names) > 1) or all(name[0].isupper() for name in names)
-
-
-def _is_name(node: Node) -> bool:
-    return isinstance(node.base if isinstance(node, tree.Power) and node.exponent == MINUS_ONE else node, Sym)
 
 
 def same_label(left: Node, right: Node, value: Node) -> bool | None:

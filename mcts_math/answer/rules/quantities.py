@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import combinations
 from typing import Final
 
 from mcts_math.answer.rules.collections import compare_letters
@@ -62,7 +63,8 @@ def compare_quantities(quantity: Quantity, other: Node, policy: Policy) -> Decis
         return Decision(False, "a unit on one side only")
     if not may_be_left_out(unit, is_one=not isinstance(value, Num) or abs(value.value) <= 1):
         return Decision(False, "words on one side only that name nothing which is counted")
-    if unit == DEGREE and _in_radians(other):
+    turned = any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(other))
+    if unit == DEGREE and turned:
         return Decision(scalars_equal(quantity, other, policy), "degrees against radians")
     same = scalars_equal(value, other, policy)
     if not same and not symbols(value) and isinstance(named := with_unit_names(other), Quantity):
@@ -112,11 +114,6 @@ def _percent_equal(value: Node, other: Node, policy: Policy) -> bool:
     return scalars_equal(fraction, other, policy)
 
 
-def _in_radians(node: Node) -> bool:
-    """Whether a number without a unit is an angle in radians, by the pi or the inverse function in it."""
-    return any(part == PI or (isinstance(part, Call) and part.name in _INVERSE) for part in tree.walk(node))
-
-
 def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
     """Whether two ratios are proportional; one of two parts may be written as a fraction."""
     if isinstance(right, Quantity) and len(parts := children(left)) == 3:  # 1:30:00 as a duration
@@ -130,9 +127,9 @@ def ratios_equal(left: Node, right: Node, policy: Policy) -> bool:
 
 
 def _quotients(node: Node) -> tuple[Node, ...]:
-    """The first part of a ratio by each other one; a number is such a quotient itself."""
+    """Each part of a ratio by each later one; a number is such a quotient itself."""
     if isinstance(node, Ratio):
-        return tuple(Prod((node.items[0], Power(item, tree.MINUS_ONE))) for item in node.items[1:])
+        return tuple(Prod((part, Power(other, tree.MINUS_ONE))) for part, other in combinations(node.items, 2))
     return (node.value if isinstance(node, Quantity) else node,)
 
 

@@ -124,7 +124,8 @@ def _same_chain(left: Relation, right: Relation, policy: Policy) -> bool:
 def _same_equation(left: Relation, right: Relation) -> bool:
     """Whether the differences of both sides are proportional, by a constant that is positive for an inequality."""
     op, other = left.ops[0], right.ops[0]
-    first, second = _difference(left), _difference(right)
+    differences: list[Node] = [Sum((side.items[0], negate(side.items[1]))) for side in (left, right)]
+    first, second = differences
     if FLIPPED.get(op) == other != op:
         second, other = negate(second), op
     if op != other or op not in FLIPPED:
@@ -156,10 +157,6 @@ def _same_equation(left: Relation, right: Relation) -> bool:
                 return True
             return op == "=" and same_curves(first, second)
     return holds_always
-
-
-def _difference(relation: Relation) -> Node:
-    return Sum((relation.items[0], negate(relation.items[1])))
 
 
 def _cleared(difference: Node) -> Node:

@@ -50,12 +50,6 @@ def _combination(upper: str, kind: str, lower: str) -> str:
     return rf"\frac{{({upper})!}}{{({upper}-{lower})!}}"
 
 
-def _rows(match: re.Match[str]) -> str:
-    """Aligned equations as a system, or as the one that they are."""
-    content = match[2].replace("&", "")
-    return rf"\begin{{cases}}{content}\end{{cases}}" if "\\\\" in content else content
-
-
 def _form(match: re.Match[str]) -> str:
     """`dy \\wedge dx` as one name, the letters in order, with the sign that ordering them costs."""
     letters = re.findall(r"(?<![a-z])d ?([a-z])", match[0])
@@ -94,6 +88,7 @@ _LABELS: Final = turns(
          r" ?(?:\\(?:mathbf|vec|boldsymbol)\{)?[A-Za-z]\}?(?: ?\([\w, ]{1,12}\))?",
          lambda m: _FIELDS[m[1] or m[2] or "grad"]),
         (r"([abcstuAST])\(([nkm])\)", r"\1_\2"),
+        (r"([uvwxyz])('{0,3})\((-?\d{1,4})\)", lambda m: f"{m[1]}_{{{'d' * len(m[2])}at{m[3]}}}"),
         (r"P ?\( ?([A-Z][^|()=,]{0,20}?) ?(?:\||\\(?:mid|vert)(?![a-z])) ?([A-Z][^|()=,]{0,20}?) ?\)", r"P(\1, \2)"),
         (r"\\(?:operatorname|text|mathrm)\{(rank|nullity|trace|tr|deg|dim)\} ?[A-Z]|\\(dim|deg) ?[A-Zf]",
          r"\\text{\1\2}"),
@@ -157,7 +152,8 @@ _OWN: Final = habits(
         ("", r"^(\\[gl]e(?:q|qslant)? ?|[<>]=? ?)(?=[-\d\\])", r"x \1"),
         (r"\begin", r"\\\{ ?\\begin\{(?:array|aligned|matrix)\}(?:\{[^{}]*\})?(.*?)\\end\{(?:array|aligned|matrix)\}"
          r"(?! ?\\\})\.?", r"\\begin{cases}\1\\end{cases}"),
-        (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}", _rows),
+        (r"\begin", r"\\begin\{(aligned|align\*?|gathered|split)\}(.*?)\\end\{\1\}",  # a system, or one equation
+         lambda m: (rf"\begin{{cases}}{m[2]}\end{{cases}}" if "\\\\" in m[2] else m[2]).replace("&", "")),
         (r"\in", r"(?<![A-Za-z\\])([a-z] ?\\in ?)([ZN])(?=(?:[\^_]?\{?[*+]\}?)? ?[)}]? ?$)", r"\1\\mathbb{\2}"),
         (r"\in", rf" ?(?:\\,|\\ )? ?\( ?({_CONDITION}) ?\)$", r", \1"),
         (r"\mathbb", r"\\mathbb\{([RZN])([\^_]\{?[*+]\}?)\}", r"\\mathbb{\1}\2"),
@@ -168,6 +164,7 @@ _OWN: Final = habits(
         (r"\mathbb", r"\\mathbb\{Z\} ?/ ?\(?(\w{1,4}) ?\\mathbb\{Z\}\)?", r"\\mathbb{Z}_{\1}"),
         ("", r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",  # a union of conditions, not of sets
          lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and ")),
+        (";", r"^ ?([a-z]) ?=[^;]*,[^;]*=[^;]*(?:; ?\1 ?=[^;]*)+$", lambda m: m[0].replace(";", r" \text{ or } ")),
         (";", rf"^[\[(]?{_ITEM}(?:;{_ITEM})+[\])]?$",  # -0,5; 3: no rows of a matrix
          lambda m: m[0] if all("," in item for item in m[0].split(";")) else m[0].replace(",", ".")),
     )

@@ -181,18 +181,10 @@ class Approximate:
         )
         if abs(far - limit) > (1 + abs(limit)) * _NEAR:  # as 0, which is no limit of (-1)^n
             raise UndefinedError("a limit that is none")
-        if not math.isinf(point) and self._jumps(term, point, limit):
+        below = far if math.isinf(point) else term(point - context.mpf(1) / _FAR_OFF)
+        if not below.imag and abs(below - limit) > 100 * abs(far - limit) + (1 + abs(limit)) * _NEAR:
             raise UndefinedError("limits from both sides that differ")
         return limit
-
-    def _jumps(self, term: Callable[[Value], Value], point: Value, limit: Value) -> bool:
-        """Whether a term with real values below a point has another limit there than from above."""
-        step = self.context.mpf(1) / _FAR_OFF
-        try:
-            below, above = term(point - step), term(point + step)
-        except UndefinedError:
-            return False
-        return not below.imag and bool(abs(below - limit) > 100 * abs(above - limit) + _NEAR * (1 + abs(limit)))
 
     def _integral(self, term: Callable[[Value], Value], low: Value, high: Value) -> Value:
         small = self.context.mpf(10) ** (-self.context.dps // 2)
