@@ -345,7 +345,10 @@ def test_lists_within_lists_are_compared_or_refused_whatever_a_call_takes_in_thi
         except TaskError as error:
             return str(error)
 
-    assert verdict(f"{deep}assert f({levels}) == deep({levels})", tolerance=0.1) == "passed"
+    found = verdict(f"{deep}assert f({levels}) == deep({levels})", tolerance=0.1)
+    assert found == "passed" or (
+        levels > 450 and "nested too deep" in found
+    )  # Python 3.12's pickle has a limit of its own
     found = verdict("", Case((levels,), value))
     assert found == "passed" or (levels > 450 and "lists within lists" in found)
 

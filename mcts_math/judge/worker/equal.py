@@ -6,9 +6,8 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from . import remote, values
@@ -29,7 +28,6 @@ def close(expected: Any, found: Any, tolerance: float, nan_is_nan: bool = False)
     A sequence is equal to one of its own kind alone. An array's numbers are compared one by one. `nan_is_nan`: what is
     not a number is equal to what is none.
     """
-    same = partial(close, tolerance=tolerance, nan_is_nan=nan_is_nan)
     expected, found = _plain(expected), _plain(found)
     if remote.is_object(expected) or remote.is_object(found):  # whatever it says that it is
         return bool(expected == found)
@@ -43,12 +41,21 @@ def close(expected: Any, found: Any, tolerance: float, nan_is_nan: bool = False)
         return _close_numbers(expected, found, tolerance)
     if isinstance(expected, (list, tuple)) and isinstance(found, (list, tuple)):
         is_of_kind = isinstance(expected, list) == isinstance(found, list)
-        return is_of_kind and len(expected) == len(found) and all(map(same, expected, found))
+        return is_of_kind and len(expected) == len(found) and _all_close(expected, found, tolerance, nan_is_nan)
     if isinstance(expected, dict) and isinstance(found, dict):
-        return expected.keys() == found.keys() and all(same(v, found[k]) for k, v in expected.items())
+        others = [found.get(key) for key in expected]
+        return expected.keys() == found.keys() and _all_close(expected.values(), others, tolerance, nan_is_nan)
     if type(expected).__module__ == "numpy" and type(found) is type(expected):
-        return expected.shape == found.shape and same(expected.tolist(), found.tolist())
+        return expected.shape == found.shape and close(expected.tolist(), found.tolist(), tolerance, nan_is_nan)
     return bool(expected == found)
+
+
+def _all_close(expected: Iterable[Any], found: Iterable[Any], tolerance: float, nan_is_nan: bool) -> bool:
+    """`close` of each pair. A loop: through `all` or `map` Python 3.12 goes less deep, whatever limit is set."""
+    for one, other in zip(expected, found, strict=True):  # noqa: SIM110
+        if not close(one, other, tolerance, nan_is_nan):
+            return False
+    return True
 
 
 def _close_numbers(expected: float, found: float, tolerance: float) -> bool:

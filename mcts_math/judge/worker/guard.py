@@ -171,20 +171,24 @@ class Guard:
 
     def _is_strange(self, value: Any) -> bool:
         """Whether a value is, or holds, an object of a class of the code."""
-        if type(value) in (list, tuple, set, frozenset):
-            return any(map(self._is_strange, value))
+        held = value
         if type(value) is dict:
-            return any(map(self._is_strange, value)) or any(map(self._is_strange, value.values()))
+            held = [*value, *value.values()]
+        elif _holds_objects(value):
+            held = value.ravel().tolist()
+        if type(held) in (list, tuple, set, frozenset):
+            for item in held:  # noqa: SIM110 - not through `any`, see `equal`
+                if self._is_strange(item):
+                    return True
+            return False
         if type(value) in PLAIN:
             return False
-        if _holds_objects(value):
-            return any(map(self._is_strange, value.ravel().tolist()))
         return (type(value) not in self._known and not _is_library(type(value))) or agrees(value)
 
     def _plain(self, value: Any) -> Any:
         """A value without objects of the code's classes."""
         if type(value) in (list, tuple, set, frozenset):
-            return type(value)(map(self._plain, value))
+            return type(value)([self._plain(item) for item in value])
         if type(value) is dict:
             return {self._plain(key): self._plain(item) for key, item in value.items()}
         if not self._is_strange(value):
