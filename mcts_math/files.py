@@ -201,7 +201,7 @@ def read_records(path: str | Path, *, may_be_empty: bool = False) -> Iterator[tu
                 is_empty = False
                 yield f"{path}:{number}", record
             elif line.strip():
-                remedy = "Remove the line" if number > 1 else "Give a file of JSON lines"
+                remedy = "Remove the line" if number > 1 else "Give a file of JSON lines, in UTF-8 and not packed"
                 what = f"not a JSON object. {remedy}."
                 if (number > 1 or line.startswith(b"{")) and not line.endswith(b"\n"):
                     what = "the last line is torn. Resume the run that wrote it with --resume."

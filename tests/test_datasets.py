@@ -366,7 +366,7 @@ def test_cases_on_a_full_disk_keep_what_was_there(tmp_path: Path) -> None:
     tasks = load_tasks(write(tmp_path / "test.jsonl", GSM8K))
     path = tmp_path / "cases.json"
     path.write_text("[0]\n")
-    (tmp_path / f"cases.json.tmp{os.getpid()}").symlink_to("/dev/full")
+    (tmp_path / "cases.json.part").symlink_to("/dev/full")
     with pytest.raises(TaskError, match="can't be written"):
         write_cases(path, tasks, [])
     assert path.read_text() == "[0]\n"

@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -245,8 +246,8 @@ def test_verdicts_do_not_decide_a_vote(tmp_path: Path, grader: Grader) -> None:
     answers = ("2", "7", "2", "3", "3")  # passed ones, then others, made in the order 4, 0, 3, 1, 2
     tags = [f"0.{i}" for i in (4, 0, 3, 1, 2)]
     solutions = [{"final_answer": answer, "tag": tag} for answer, tag in zip(answers, tags, strict=True)]
-    attempts = [{"tag": f"0.{i}"} for i in range(5)]
-    react = {"0": {"final_answer": ""}, "solutions": solutions}
+    attempts = [{"tag": f"0.{i}", "verdict": None} for i in range(5)]
+    react = {"0": {"final_answer": ""}, **{f"0.{i}": {} for i in range(5)}, "solutions": solutions}
     record = {"id": "1", "question": "q", "answer": "2", "react": react, "cost": {"tokens": 5}, "method": "best_of_n"}
     ours = write(tmp_path / "a.jsonl", record | {"oracle": True, "attempts": attempts})
     assert evaluate_file(ours, grader, top_k=5).majority.correct == 0
@@ -288,6 +289,20 @@ def test_bad_files(tmp_path: Path, grader: Grader, text: str, message: str) -> N
     path.write_text(text)
     with pytest.raises(RecordError, match=message):
         evaluate_file(path, grader)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"react": {"0": None}}, ""), ({"react": {"0.0": {}}}, ""), ({"solutions": [{"final_answer": 10**400}]}, ""),
+        ({"solutions": [{"tag": {}}]}, "tag must be text"), ({"attempts": -1}, "not a list of attempts"),
+        ({"attempts": [{"tag": {}, "verdict": None}]}, "not a list of attempts"),
+    ],
+)  # fmt: skip
+def test_any_shape_of_a_line_is_read_or_named(tmp_path: Path, grader: Grader, wrong: Any, said: str) -> None:
+    given = line(1, "1", "1", format="chat", step_delim="\n", oracle=True) | wrong
+    with nullcontext() if not said else pytest.raises(RecordError, match=rf"a\.jsonl:1: .*{said}"):
+        assert evaluate_file(write(tmp_path / "a.jsonl", given), grader).questions == 1
 
 
 @pytest.mark.parametrize("cost", [{"tokens": 7, "seconds": "2.0"}, {"tokens": 7, "cells": True}, "7 tokens"])

@@ -198,6 +198,7 @@ def test_a_published_line_without_our_keys_is_read() -> None:
     ("record", "message"),
     [
         ({"react": {"0": {}, "solutions": ["0.0"]}}, "`solutions` is not a list of objects"),
+        ({"react": {"0": {}, "solutions": [{"tag": ["0"]}]}}, "`solutions` is not .*: tag must be text, not "),
         ({}, "no search tree"),
         ({"react": {"0.1": {}}}, "no search tree"),
         ({"react": {"0": {}, "0.1.1": {"text": "", "final_answer": ""}}}, r"node '0\.1\.1' has no parent"),

@@ -70,7 +70,7 @@ def _read_line(record: JsonObject, task_id: str, where: str, react: bool) -> Lin
         stopped=is_ours(record) and bool(record.get("stopped")),
         verdict=None if task.answers else records.known_verdict(record, task),
         oracle=oracle,
-        voters=_answers(_as_made(record, found) if oracle and not react else found),
+        voters=_answers(_as_made(record, where, found) if oracle and not react else found),
     )
 
 
@@ -94,8 +94,8 @@ def _answers(solutions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(answer for answer in map(answer_in, solutions) if answer is not None)
 
 
-def _as_made(record: Mapping[str, Any], solutions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _as_made(record: Mapping[str, Any], where: str, solutions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Solutions in the order of the attempts that ended in them; others keep their place behind these."""
-    attempts = record.get("attempts") or []
-    order = {attempt.get("tag"): i for i, attempt in enumerate(attempts) if isinstance(attempt, dict)}
-    return sorted(solutions, key=lambda solution: order.get(solution.get("tag"), len(order)))
+    ids = {tag: place for place, tag in enumerate(records.nodes_of(record))}
+    order = {attempt.node: place for place, attempt in enumerate(records.read_attempts(record, where, ids))}
+    return sorted(solutions, key=lambda solution: order.get(ids.get(solution.get("tag", ""), -1), len(order)))

@@ -143,7 +143,7 @@ def _warnings(reports: Sequence[Report]) -> list[str]:
         if told := other_questions(first.correct_by_id, first.path, report.correct_by_id, report.path):
             lines.append(f"{told}: their figures can't be compared")
         if len(report.ways) > 1:
-            ways = "; ".join(f"{count} {way}" for way, count in report.ways.most_common(3))
+            ways = ", ".join(f"{count} ({way})" for way, count in report.ways.most_common(3))
             lines.append(f"{report.path}: lines of more than one method or config, whose figures mean nothing: {ways}")
         asked = num_asked(read_description(ResultsFile(report.path).meta_path)) or 0
         counts = {

@@ -15,18 +15,8 @@ from typing import Any, Literal, TypeAlias
 
 from mcts_math.evaluate.grading import Grader
 from mcts_math.methods import METHODS, Method
+from mcts_math.run import record as records
 from mcts_math.run.nodes import answer_in
-from mcts_math.run.record import (
-    costs_of,
-    error_of,
-    is_oracle,
-    nodes_of,
-    read_attempts,
-    read_results,
-    read_solutions,
-    record_to_task,
-    verdict_of,
-)
 from mcts_math.step import Verdict
 from mcts_math.tree import Attempt
 
@@ -74,18 +64,18 @@ def read_questions(path: str | Path, *, others: bool = False) -> list[Question]:
     """The questions of a results file whose method makes attempts; none where it begins with a line of another
     method. `others`: such a line, as of MCTS, is one attempt that cost what it says. Raises RecordError."""
     questions = []
-    for where, name, record in read_results(path):
+    for where, name, record in records.read_results(path):
         method = _method_of(record)
-        broke_down = bool(error_of(record))
+        broke_down = bool(records.error_of(record))
         if method is None and not others:
             if broke_down:  # of a version that did not say the method
                 continue
             break
-        places = dict.fromkeys(nodes_of(record), 0)
-        attempts = _trials(read_attempts(record, where, places)) if method is not None else ()
+        places = dict.fromkeys(records.nodes_of(record), 0)
+        attempts = _trials(records.read_attempts(record, where, places)) if method is not None else ()
         whole = None if broke_down else _whole(record, where, attempts)
         trials = (whole,) if method is None and whole is not None else attempts
-        golds, oracle = record_to_task(record, where).answers, is_oracle(record)
+        golds, oracle = records.record_to_task(record, where).answers, records.is_oracle(record)
         questions.append(Question(name, golds, method, trials, whole, oracle))
     return questions
 
@@ -149,7 +139,7 @@ def _trials(attempts: Sequence[Attempt]) -> tuple[Trial, ...]:
 
 def _whole(record: Mapping[str, Any], where: str, attempts: Sequence[Trial]) -> Trial:
     """A line as one attempt. `attempts`: those that it is made of, if any."""
-    cost = costs_of(record, where)
-    answer = next(map(answer_in, read_solutions(record, where)), None)
+    cost = records.costs_of(record, where)
+    answer = next(map(answer_in, records.read_solutions(record, where)), None)
     made = attempts[-1].trials if attempts else 1
-    return Trial(verdict_of(record), answer, made, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))
+    return Trial(records.verdict_of(record), answer, made, int(cost.get("tokens", 0)), float(cost.get("seconds", 0.0)))

@@ -8,8 +8,8 @@ from typing import Any
 
 from mcts_math.errors import RecordError, require_package
 from mcts_math.files import dump_line
-from mcts_math.run.nodes import NO_VALUE, answer_in
-from mcts_math.run.record import costs_of, error_of, nodes_of, read_results, read_solutions, record_to_task, verdict_of
+from mcts_math.run import record as records
+from mcts_math.run.nodes import NO_VALUE, answer_in, read_field
 from mcts_math.tasks import JsonObject, is_ours
 
 
@@ -34,23 +34,28 @@ def to_dataset(path: str | Path) -> Any:
 
 
 def _rows(path: Path) -> Iterator[JsonObject]:
-    for where, task_id, record in read_results(path):
-        task, solutions, cost = record_to_task(record, where), read_solutions(record, where), costs_of(record, where)
+    for where, task_id, record in records.read_results(path):
+        task, solutions, cost = (
+            records.record_to_task(record, where),
+            records.read_solutions(record, where),
+            records.costs_of(record, where),
+        )
         best: Mapping[str, Any] = solutions[0] if solutions else {}
-        value = best.get("value")
+        with records.checking(where):
+            value = read_field(best, "value", float, NO_VALUE)
         yield {
             "id": task_id,
             "question": task.question,
             "answers": list(task.answers),
             "solution": _text(best, "solution"),
             "final_answer": answer_in(best),
-            "value": None if value == NO_VALUE else _number(value),
-            "correct": verdict_of(record),
-            "steps": max(len(nodes_of(record)) - 1, 0),
+            "value": None if value == NO_VALUE else value,
+            "correct": records.verdict_of(record),
+            "steps": max(len(records.nodes_of(record)) - 1, 0),
             "tokens": cost.get("tokens"),
             "seconds": cost.get("seconds"),
             "stopped": _text(record, "stopped") if is_ours(record) else None,
-            "error": error_of(record) or None,
+            "error": records.error_of(record) or None,
             "tree": dump_line(record).decode().rstrip("\n"),
         }
 
@@ -58,7 +63,3 @@ def _rows(path: Path) -> Iterator[JsonObject]:
 def _text(record: Mapping[str, Any], key: str) -> str | None:
     found = record.get(key)
     return found if isinstance(found, str) else None
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

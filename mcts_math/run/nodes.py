@@ -36,7 +36,7 @@ def answer_in(data: Mapping[str, Any]) -> str | None:
     """The `final_answer` of a node or a solution (a number in some foreign files) as text; None where it is absent,
     empty or one of the failure sentences."""
     answer = data.get("final_answer")
-    if isinstance(answer, (int, float)) and not isinstance(answer, bool) and math.isfinite(answer):
+    if type(answer) is int or (isinstance(answer, float) and math.isfinite(answer)):
         return str(answer)
     return answer if isinstance(answer, str) and answer and answer not in _OUTCOMES else None
 

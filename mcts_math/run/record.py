@@ -23,15 +23,7 @@ from mcts_math.errors import RecordError, TaskError
 from mcts_math.files import read_records
 from mcts_math.formats import StepFormat
 from mcts_math.methods import Method
-from mcts_math.run.nodes import (
-    NO_VALUE,
-    attempt_to_json,
-    json_to_attempt,
-    json_to_step,
-    node_to_json,
-    read_field,
-    read_node,
-)
+from mcts_math.run import nodes as forms
 from mcts_math.tasks import JsonObject, Task, is_ours
 from mcts_math.tasks.task import derived_id, given_id, result_columns, stated_task, user_columns
 from mcts_math.tree import RUN_TOKENS, Attempt, Node, Tree, new_tree
@@ -46,7 +38,7 @@ def tree_to_record(
 ) -> JsonObject:
     """The line of a finished tree, and of what it `cost`."""
     tags = {node.id: tag for tag, node in tree.tags()}
-    nodes: JsonObject = {tag: node_to_json(tree, node, method.backs_up) for tag, node in tree.tags()}
+    nodes: JsonObject = {tag: forms.node_to_json(tree, node, method.backs_up) for tag, node in tree.tags()}
     solutions = [solution_of(tree, tree.nodes[i], tags[i], form.step_delim) for i in tree.solutions]
     record = _columns(tree.task) | {"react": nodes, "format": form.name, "step_delim": form.step_delim}
     if form.template:
@@ -59,14 +51,17 @@ def tree_to_record(
     if tree.stopped:
         record["stopped"] = tree.stopped
     if tree.attempts:
-        record["attempts"] = [attempt_to_json(attempt, tags) for attempt in tree.attempts]
+        record["attempts"] = [forms.attempt_to_json(attempt, tags) for attempt in tree.attempts]
     return record
 
 
 def error_to_record(task: Task, error: str) -> JsonObject:
     """The line of a question whose search broke down; a resumed run tries it again."""
     tree = new_tree(task)
-    return _columns(task) | {"react": {ROOT_TAG: node_to_json(tree, tree.root, False), SOLUTIONS: []}, "error": error}
+    return _columns(task) | {
+        "react": {ROOT_TAG: forms.node_to_json(tree, tree.root, False), SOLUTIONS: []},
+        "error": error,
+    }
 
 
 def _columns(task: Task) -> JsonObject:
@@ -107,14 +102,15 @@ def is_oracle(record: Mapping[str, Any]) -> bool:
 
 def costs_of(record: Mapping[str, Any], where: str = "record") -> dict[str, float]:
     """What a line says that its question cost; empty where it says nothing. Raises RecordError, naming `where`."""
-    with _reading(f"{where}: cost"):
-        cost = read_field(record, "cost", dict, {}) if is_ours(record) else {}
-        return {key: read_field(cost, key, kind) for key, kind in _COSTS.items() if cost.get(key) is not None}
+    with checking(f"{where}: cost"):
+        cost = forms.read_field(record, "cost", dict, {}) if is_ours(record) else {}
+        return {key: forms.read_field(cost, key, kind) for key, kind in _COSTS.items() if cost.get(key) is not None}
 
 
 def is_backed_up(record: Mapping[str, Any]) -> bool:
     """Whether the nodes of a line have Q and visits, as those of MCTS."""
-    return "visit_count" in nodes_of(record)[ROOT_TAG]
+    root = nodes_of(record).get(ROOT_TAG)
+    return isinstance(root, dict) and "visit_count" in root
 
 
 def way_of(record: Mapping[str, Any]) -> str:
@@ -147,17 +143,17 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
         raise RecordError(f"{where}: no search tree (`react` with a root {ROOT_TAG!r}). Is this a results file?")
     tree, ids = new_tree(record_to_task(record, where)), {ROOT_TAG: 0}
     no_tree = f"{where}: not a search tree of a known form"
-    with _reading(f"{no_tree}: node {ROOT_TAG!r}"):
-        read_node(tree.root, nodes[ROOT_TAG])
-    with _reading(f"{no_tree}: a tag"):
+    with checking(f"{no_tree}: node {ROOT_TAG!r}"):
+        forms.read_node(tree.root, nodes[ROOT_TAG])
+    with checking(f"{no_tree}: a tag"):
         tags = sorted_tags(record)[1:]
     for tag in tags:
         parent = ids.get(tag.rpartition(".")[0])
         if parent is None:
             raise RecordError(f"{where}: node {tag!r} has no parent. The tree is not whole; solve it again.")
-        with _reading(f"{no_tree}: node {tag!r}"):
-            node = tree.add_child(tree.nodes[parent], json_to_step(nodes[tag]), 1.0)
-            read_node(node, nodes[tag])
+        with checking(f"{no_tree}: node {tag!r}"):
+            node = tree.add_child(tree.nodes[parent], forms.json_to_step(nodes[tag]), 1.0)
+            forms.read_node(node, nodes[tag])
         ids[tag] = node.id
     chosen = [item.get("tag") for item in read_solutions(record, where)]
     tree.solutions = [ids[tag] for tag in chosen if tag in ids]
@@ -170,12 +166,12 @@ def record_to_tree(record: Mapping[str, Any], where: str = "record") -> Tree:
 
 def read_attempts(record: Mapping[str, Any], where: str, ids: Mapping[str, int]) -> list[Attempt]:
     """The attempts of a line of ours, none where it has none. `ids`: of the nodes, by tag. Raises RecordError."""
-    with _reading(f"{where}: not a list of attempts of a known form"):
-        return [json_to_attempt(item, ids) for item in record.get("attempts") or []]
+    with checking(f"{where}: not a list of attempts of a known form"):
+        return [forms.json_to_attempt(item, ids) for item in record.get("attempts") or []]
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def checking(what: str) -> Iterator[None]:
     """Raises RecordError where something has another form: it begins with `what`, and says what is wrong."""
     try:
         yield
@@ -195,9 +191,9 @@ def read_solutions(record: Mapping[str, Any], where: str = "record") -> list[Jso
     solutions = _find_solutions(record)
     if solutions is None:
         return []
-    if not isinstance(solutions, list) or not all(isinstance(item, dict) for item in solutions):
-        raise RecordError(f"{where}: `solutions` is not a list of objects. Mend or remove the line.")
-    return solutions
+    with checking(f"{where}: `solutions` is not a list of objects with a tag"):
+        tags = [forms.read_field(item, "tag", str, None) for item in solutions]
+    return solutions if tags else []
 
 
 def has_solutions(record: Mapping[str, Any]) -> bool:
@@ -257,7 +253,7 @@ def solution_of(tree: Tree, node: Node, tag: str, step_delim: str) -> JsonObject
     return {
         "question": tree.task.question,
         "ground_truth": tree.task.record.get("answer", list(tree.task.answers) or None),
-        "value": NO_VALUE if node.value is None else node.value,
+        "value": forms.NO_VALUE if node.value is None else node.value,
         "final_answer": node.answer,
         "solution": step_delim.join(step.text for step in tree.steps(node)),
         "tag": tag,

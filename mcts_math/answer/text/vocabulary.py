@@ -165,8 +165,6 @@ ALONG: Final = frozenset(names("s t u r lambda mu"))
 """Those of them that move even where nothing is said."""
 VARIABLES: Final = frozenset(names("x y z s t u theta"))
 """What a function with constants of integration depends on."""
-DEPENDENT: Final = frozenset(names("u v w y z"))
-"""What may be a function of another variable."""
 ANGLES: Final = frozenset(names("x t z theta alpha phi"))
 COORDINATES: Final = frozenset(names("x y z t r theta"))
 COMPLEX: Final = frozenset(names("z w"))
