@@ -22,9 +22,9 @@ trap 'rm -f "$types"' EXIT
 checking=$!
 # Python's files are compiled where they are first imported. Processes that begin at once would each compile all of torch.
 [ -d tests/__pycache__ ] || "$PYTHON" -m pytest --collect-only -qq > /dev/null || true # errors are shown by the next command
-# The tests of a file share engines that take long to start: they run in one process. One process more than cores, since
-# many wait; two more only get in the way of each other.
-"$PYTHON" -m pytest --numprocesses "$(($(nproc) + 1))" --dist loadfile --no-loadscope-reorder "$@" && tests=0 || tests=$?
+# The tests of a file share engines that take long to start: they run in one process. Two processes a core, since
+# many wait.
+"$PYTHON" -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder "$@" && tests=0 || tests=$?
 wait $checking && typed=0 || typed=$?
 cat "$types"
 exit $((tests > typed ? tests : typed))

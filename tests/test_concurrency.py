@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import time
 
 import pytest
 
 from mcts_math.concurrency import gather, within
+from mcts_math.engine.loop_thread import LoopThread
 
 
 def test_results_come_in_order() -> None:
@@ -82,3 +85,23 @@ def test_a_cancellation_is_not_lost_to_a_result_that_comes_with_it(answered: boo
 
     asyncio.run(scene())
     assert ended == ([] if answered else ["endless"])
+
+
+def test_a_caller_that_is_cancelled_while_the_thread_is_closed_prints_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def sleep_here() -> None:
+        time.sleep(0.3)  # its loop sees the cancelling when it is closed already
+
+    async def scene() -> None:
+        thread = LoopThread("of a test")
+        task = asyncio.ensure_future(thread.run(lambda: asyncio.sleep(60)))
+        await asyncio.sleep(0.1)
+        busy = asyncio.ensure_future(thread.run(sleep_here))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.to_thread(thread.close)
+        await asyncio.wait([busy])
+
+    asyncio.run(scene())
+    gc.collect()
+    assert caplog.messages == []

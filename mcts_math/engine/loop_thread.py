@@ -60,6 +60,9 @@ class LoopThread:
         try:
             return await work()
         except asyncio.CancelledError:
+            task = asyncio.current_task()
+            assert task is not None
+            task.add_done_callback(_look_at_error)
             self._require_open()
             raise
 
@@ -68,3 +71,9 @@ class LoopThread:
         await cancel(asyncio.all_tasks() - {asyncio.current_task()})  # those that the work has started, too
         if last is not None:
             await last()
+
+
+def _look_at_error(task: asyncio.Task[Any]) -> None:
+    """asyncio prints an error that nobody has looked at, and a caller that was cancelled, too, does not."""
+    if not task.cancelled():
+        task.exception()
