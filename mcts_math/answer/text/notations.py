@@ -164,7 +164,7 @@ _OWN: Final = habits(
         (r"\mathbb", r"\\mathbb\{Z\} ?/ ?\(?(\w{1,4}) ?\\mathbb\{Z\}\)?", r"\\mathbb{Z}_{\1}"),
         ("", r"^[^()\[\]{}]*(?:[<>]|\\[lg][et])[^()\[\]{}]*$",  # a union of conditions, not of sets
          lambda m: m[0].replace("\\cup", " or ").replace("\\cap", " and ")),
-        (";", r"^ ?([a-z]) ?=[^;]*,[^;]*=[^;]*(?:; ?\1 ?=[^;]*)+$", lambda m: m[0].replace(";", r" \text{ or } ")),
+        (";", r"^ ?([a-z]) ?=[^;,]*,[^;=]*=[^;]*(?:; ?\1 ?=[^;]*)+$", lambda m: m[0].replace(";", r" \text{ or } ")),
         (";", rf"^[\[(]?{_ITEM}(?:;{_ITEM})+[\])]?$",  # -0,5; 3: no rows of a matrix
          lambda m: m[0] if all("," in item for item in m[0].split(";")) else m[0].replace(",", ".")),
     )
