@@ -46,16 +46,28 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="module")  # a new page costs more than most tests do with it
+def page(chromium: Any) -> Any:
+    page = chromium.new_page()
+    page.set_default_timeout(10_000)
+    return page
+
+
 @pytest.fixture
-def tab(chromium: Any) -> Iterator[Any]:
+def tab(page: Any) -> Iterator[Any]:
     """A page of the browser. A message of an error on its console, or any that the policy blocks, fails the test."""
-    context = chromium.new_context(viewport={"width": 1300, "height": 800}, color_scheme="light")
-    tab = context.new_page()
-    tab.set_default_timeout(10_000)
+    page.set_viewport_size({"width": 1300, "height": 800})
+    page.emulate_media(media="screen", color_scheme="light")
     problems: list[str] = []
-    tab.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    yield tab
-    context.close()
+    listeners = {
+        "console": lambda message: problems.append(message.text) if message.type in ("error", "warning") else None,
+        "pageerror": lambda error: problems.append(str(error)),
+        "dialog": lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()),
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    yield page
+    page.goto("about:blank")
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
     assert problems == []
