@@ -18,10 +18,11 @@ from mcts_math.judge import Judge, JudgeLimits, judge_all
 
 
 @pytest.fixture(scope="module")
-def ask() -> Iterator[Ask]:
-    """Judges (problem, completion) pairs."""
+def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
+    """Judges (problem, completion) pairs. A test module may name what is to be imported once, as `MODULES`."""
     loop = asyncio.new_event_loop()
-    judge = Judge(JudgeLimits(timeout_s=2.0, max_running=8))  # most of them wait
+    modules = getattr(request.module, "MODULES", JudgeLimits().modules)
+    judge = Judge(JudgeLimits(timeout_s=2.0, max_running=8, modules=modules))  # most of them wait
     try:
         yield lambda *cases: loop.run_until_complete(judge_all(judge, cases))
     finally:

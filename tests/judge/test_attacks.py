@@ -25,6 +25,7 @@ from mcts_math.interpreter.parent import Layers
 from mcts_math.judge import Judge, JudgeLimits, Judgement, Problem, judge_all
 
 ATTACKS_FOLDER = Path(__file__).parents[1] / "interpreter"
+MODULES = ("numpy", "pytest", "sympy")  # many tests here import them, which costs ten times what judging does
 ZERO = Problem("", "assert solution(1) == 1", "solution")
 
 
@@ -162,7 +163,7 @@ def test_no_value_keeps_the_tests_at_work(ask: Ask) -> None:
         assert result in judgement.result, test
 
 
-@pytest.mark.parametrize("part", [pytest.param(4, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("part", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
 def test_no_class_that_the_problem_asks_for_decides_a_comparison_with_numbers(ask: Ask, part: int) -> None:
     cases = OF_A_CLASS[::part]
     found = ask(*((Problem("", test, "Circle", isolation=isolation), code) for isolation, test, code in cases))

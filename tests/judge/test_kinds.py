@@ -30,13 +30,15 @@ OF_PYTHON = {  # what a kind needs of it: some came with 3.11
     **dict.fromkeys(("flags", "flags that are numbers"), (re.IGNORECASE, "__iter__")),
     "exception notes": (BaseException, "add_note"),
 }
+STATED_OR_TESTED = SUITES + STATED + CROSSING + STRANGERS  # in words that both isolations read by the same code
+ATTACKS = HELD + SHARED + STILL_CAUGHT + STILL_EVIDENCE + STILL_RUN
 CASES = [
-    pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}")
-    for kinds, isolations in (
-        (SUITES + STATED + CROSSING + STRANGERS + HELD + SHARED + STILL_CAUGHT + STILL_EVIDENCE + STILL_RUN, BOTH),
-        (ONE, ("one_process",)),
+    pytest.param(kind, isolation, id=f"{isolation}-{kind[0]}", marks=marks)
+    for kinds, isolation, marks in (
+        (STATED_OR_TESTED + ATTACKS, "two_processes", ()),
+        (ATTACKS + ONE, "one_process", ()),
+        (STATED_OR_TESTED, "one_process", pytest.mark.slow),
     )
-    for isolation in isolations
     for kind in kinds
     if kind[1].get("isolation", isolation) == isolation and hasattr(*OF_PYTHON.get(kind[0], (str, "format")))
 ]
