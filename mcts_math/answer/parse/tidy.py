@@ -107,19 +107,16 @@ def _tidy_group(node: Group) -> Node:
             item = Relation(("=",), named)
         flat = isinstance(item, Group) and not item.left and node.left in ("", "{", "[")
         items += item.items if flat and isinstance(item, Group) else (item,)
-    stated = frozenset[str]().union(*(tree.symbols(item) for item in items if _is_condition(item)))
-    if any(isinstance(part, tree.Bound) and part.name in stated for item in items for part in tree.walk(item)):
-        items = [_of_parameter(item, stated) for item in items]
+    if any(map(_is_condition, items)):  # of the parameter: a ray, or a segment
+        items = list(map(_moving, items))
     if node.left in ("", "{") and (excluded := _excluded(items)) is not None:
         return excluded
     return replace(node, items=listed(items) if DOTS in items else tuple(items))
 
 
-def _of_parameter(node: Node, stated: frozenset[str]) -> Node:
-    """`node` with a line as the point that moves with its parameter, of which more is said: a ray, or a segment."""
-    if isinstance(node, tree.Bound) and node.kind == "line" and node.name in stated:
-        return node.body
-    return tree.rebuild(node, lambda child: _of_parameter(child, stated))
+def _moving(node: Node) -> Node:
+    """`node` with lines as points that move with their parameter."""
+    return node.body if isinstance(node, tree.Bound) and node.kind == "line" else tree.rebuild(node, _moving)
 
 
 def _without_signs(node: Node) -> Node:

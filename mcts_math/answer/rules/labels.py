@@ -107,9 +107,10 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
     if isinstance(left, Text) and isinstance(right, Text):
         if left.choice and right.choice:
             return left == right
-        if isinstance(value, Text):  # other people who are the same
-            return left.words.lower() == right.words.lower()
-        return same_things(left.words, right.words)
+        mine, theirs = (" ".join(side.words.lower().replace("|", " mid ").split()) for side in (left, right))
+        if isinstance(value, Text) or " mid " in mine:  # other people who are the same; E[X | Y]
+            return mine == theirs
+        return same_things(mine, theirs)
     if left == right:
         return True
     if isinstance(left, Call) and isinstance(right, Call) and {left.name, right.name} == {"det", "abs"}:
