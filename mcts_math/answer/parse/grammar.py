@@ -173,7 +173,10 @@ def _product(cursor: Cursor, left: Node) -> Node:
         elif op == "//":
             factors = [Call("floor", (Prod((*factors, reciprocal(right))),))]
         else:
-            factors = [Call("binom" if op == "choose" else "mod", (joined(Prod, factors), right))]
+            above = joined(Prod, factors)
+            within = isinstance(above, Num) and isinstance(right, Num) and 0 <= above.value < right.value
+            name = "binom" if op == "choose" else "pmod" if within and op != "%" else "mod"
+            factors = [Call(name, (above, right))]
     if tree.DOTS in factors:
         return multiplied(factors)
     return _number(factors) or joined(Prod, factors)

@@ -27,6 +27,8 @@ SIGNS: Final = {"pm": "±", "mp": "∓"}
 _OPENING: Final = OPENING | {"{"}
 _CLOSING: Final = CLOSING | {"}"}
 _OF_NUMBERS: Final = re.compile(r"(?:\{0+\}|0)(?:\{0+\}|0)")
+_SHORT: Final = {"num": "0", "sym": "x"}
+_APPLIED: Final = re.compile(r"\(-?0\)|'+\(-?[x0]\)")  # of kinds of tokens
 _MARKS: Final = (("^-1", "^{-1}"), ("^-1", "^-1"), ("''", "''"), ("'", "'"))
 
 
@@ -105,7 +107,7 @@ def _is_of_numbers(cursor: Cursor) -> bool:
 
 
 def _symbol(cursor: Cursor, name: str) -> Node:
-    if name in FREE_FUNCTIONS:
+    if name in FREE_FUNCTIONS or _is_applied(cursor):
         name += _mark(cursor)
         if cursor.sees("(") and (not cursor.token.space or name[:1] == "p"):  # behind a command a space says nothing
             cursor.advance()
@@ -114,6 +116,15 @@ def _symbol(cursor: Cursor, name: str) -> Node:
         cursor.advance()
         return Call("binom", tuple(cursor.arguments()))
     return Sym(name)
+
+
+def _is_applied(cursor: Cursor) -> bool:
+    """Whether a letter, just taken, is a function: `s'(t)`, and `q(15)` with nothing before it that it may multiply."""
+    kinds = "".join(_SHORT.get(token.kind, token.text) for token in cursor.tokens[cursor.index : cursor.index + 7])
+    applied = None if cursor.token.space else _APPLIED.match(kinds)
+    before = cursor.tokens[cursor.index - 2] if cursor.index > 1 else None
+    alone = before is None or (before.kind not in ("num", "sym", "const") and before.text not in CLOSING)
+    return applied is not None and (alone or applied[0][0] == "'")
 
 
 def _is_pair(cursor: Cursor) -> bool:

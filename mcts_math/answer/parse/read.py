@@ -19,7 +19,7 @@ from mcts_math.answer.text.runs import is_word
 from mcts_math.answer.text.spelled import plain_words, words_value
 from mcts_math.answer.text.vocabulary import MARKS, meanings
 from mcts_math.answer.values.matrices import components
-from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Text
+from mcts_math.answer.values.nodes import Call, Group, Node, Num, Relation, Sym, Text
 from mcts_math.answer.values.shapes import with_words
 
 _MAX_REMEMBERED: Final = 2000  # characters
@@ -170,9 +170,12 @@ def _congruence(match: re.Match[str]) -> Node | None:
     residue, modulus = read(match.group("residue")).node, read(match.group("modulus")).node
     if residue is None or modulus is None:
         return None
+    letter = (match.group("label") or "")[:1]
     if isinstance(residue, Group) and not residue.left:
-        return Group("", "", tuple(Call("pmod", (item, modulus)) for item in residue.items))
-    return Call("pmod", (residue, modulus))
+        value: Node = Group("", "", tuple(Call("pmod", (item, modulus)) for item in residue.items))
+    else:
+        value = Call("pmod", (residue, modulus))
+    return Relation(("=",), (Sym(letter), value)) if letter else value
 
 
 def _statement(said: Sentence) -> Node:

@@ -107,9 +107,16 @@ def _tidy_group(node: Group) -> Node:
             item = Relation(("=",), named)
         flat = isinstance(item, Group) and not item.left and node.left in ("", "{", "[")
         items += item.items if flat and isinstance(item, Group) else (item,)
+    if any(map(_is_condition, items)):  # of the parameter: a ray, or a segment
+        items = list(map(_moving, items))
     if node.left in ("", "{") and (excluded := _excluded(items)) is not None:
         return excluded
     return replace(node, items=listed(items) if DOTS in items else tuple(items))
+
+
+def _moving(node: Node) -> Node:
+    """`node` with lines as points that move with their parameter."""
+    return node.body if isinstance(node, tree.Bound) and node.kind == "line" else tree.rebuild(node, _moving)
 
 
 def _without_signs(node: Node) -> Node:

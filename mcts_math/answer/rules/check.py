@@ -182,7 +182,10 @@ def _same_phrase(first: Reading, second: Reading, policy: Policy) -> bool:
     pairs = list(zip(mine.formulas, theirs.formulas, strict=True))
     if mine.level and theirs.level:
         pairs.append((mine.level, theirs.level))
-    return all(_judge_one(own, other, policy).status is Status.EQUAL for own, other in pairs)
+    return all(  # an index of a word is no formula
+        own == other or (own[0] not in "_^" and _judge_one(own, other, policy).status is Status.EQUAL)
+        for own, other in pairs
+    )
 
 
 def _is_phrase(node: Node | None) -> bool:

@@ -125,8 +125,8 @@ def compare_named_with_list(values: dict[str, Node], other: Node, policy: Policy
     if len(_stems(values)) == 1 and isinstance(other, Group) and other.left != "(":
         return Decision(same_items(items, other.items, policy), "solutions")
     parts = other.items if isinstance(other, Group) else tuple(cell for row in other.rows for cell in row)
-    if isinstance(other, Group) and other.left == "{":
-        return Decision(False, "values of different variables against a set")
+    if isinstance(other, Group) and (other.left == "{" or any(isinstance(part, Relation) for part in parts)):
+        return Decision(False, "values of different variables against a set, or equations of others")
     return Decision(_same_sequence(items, parts, policy), "values of the variables in their order")
 
 

@@ -36,6 +36,7 @@ _KIND_OF: Final[dict[type, str]] = {
 
 
 _AXES: Final = tuple(f"e_{index}" for index in range(1, 10))  # unit vectors
+_BASIS: Final = {tree.IMAGINARY: _AXES[0], tree.Sym("j"): _AXES[1], tree.Sym("k"): _AXES[2]}
 _TRUTH: Final = {"T": "true", "F": "false"}
 
 
@@ -93,6 +94,8 @@ def _as_meant(node: Node, other: Node) -> Node:
             )
         case tree.Sum() | Prod() | tree.Sym() if symbols(node) & {*_AXES} and (vector := as_tuple(other)) is not None:
             return coefficients(node, _AXES[: len(vector.items)])
+        case tree.Sum() if len({*_BASIS} & {*tree.walk(node)}) > 1 and (vector := as_tuple(other)) is not None:
+            return coefficients(_with_axes(node), _AXES[: len(vector.items)])  # 3i + 4j
         case Prod((tree.Sym(name), Group(_, _, items))) if isinstance(other, Call) and other.name == name.lower():
             return Call(other.name, items, free=True)
         case tree.Sym("T" | "F" as letter) if isinstance(other, tree.Const) and other.name in _TRUTH.values():
@@ -104,6 +107,10 @@ def _as_meant(node: Node, other: Node) -> Node:
                 below = Call("factorial", (Num(all_of - chosen),))
                 return Prod((Call("factorial", (Num(all_of),)), Power(below, tree.MINUS_ONE)))
     return node
+
+
+def _with_axes(node: Node) -> Node:
+    return tree.Sym(_BASIS[node]) if node in _BASIS else tree.rebuild(node, _with_axes)
 
 
 def kind(node: Node) -> str:

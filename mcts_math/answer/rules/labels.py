@@ -7,7 +7,7 @@ from typing import Final
 
 from mcts_math.answer.rules.scalars import CLOSE, EXACTLY, scalars_equal
 from mcts_math.answer.text.things import rejects, same_things
-from mcts_math.answer.text.vocabulary import ADDED, COORDINATES, VARIABLES, meanings
+from mcts_math.answer.text.vocabulary import ADDED, COORDINATES, GREEK, VARIABLES, meanings
 from mcts_math.answer.values import nodes as tree
 from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
@@ -107,9 +107,10 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
     if isinstance(left, Text) and isinstance(right, Text):
         if left.choice and right.choice:
             return left == right
-        if isinstance(value, Text):  # other people who are the same
-            return left.words.lower() == right.words.lower()
-        return same_things(left.words, right.words)
+        mine, theirs = (" ".join(side.words.lower().replace("|", " mid ").split()) for side in (left, right))
+        if isinstance(value, Text) or " mid " in mine:  # other people who are the same; E[X | Y]
+            return mine == theirs
+        return same_things(mine, theirs)
     if left == right:
         return True
     if isinstance(left, Call) and isinstance(right, Call) and {left.name, right.name} == {"det", "abs"}:
@@ -117,7 +118,9 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
     if isinstance(left, Text) or isinstance(right, Text):
         words, letters = (left, right) if isinstance(left, Text) else (right, left)
         return _may_be_short(words, letters)
-    if (isinstance(left, Group) and isinstance(right, Group)) or _same_function(left, right):
+    if isinstance(left, Group) and isinstance(right, Group):
+        return False  # other names: equal ones are the same label
+    if _same_function(left, right):
         return True
     functions = all(isinstance(name, Call) and name.free for name in (left, right))
     return False if functions else None  # other functions, or other arguments: f and f', f(2) and f(3)
@@ -126,6 +129,9 @@ def same_label(left: Node, right: Node, value: Node) -> bool | None:
 def _may_be_short(words: Node, letters: Node) -> bool:
     """Whether a name in words may be one in letters: of two abbreviations, or words, only the same ones."""
     name = letters_of(letters)
+    if isinstance(words, Text) and isinstance(letters, Call) and len(letters.name) > 1 and letters.name not in GREEK:
+        initials = "".join(word[0] for word in words.words.lower().split())  # det(A), the determinant
+        return initials == letters.name or f" {letters.name[:3]}" in f" {words.words.lower()}"
     if isinstance(words, Text) and isinstance(letters, Sym):
         told = {_STATISTICS[word] for word in words.words.split() if word in _STATISTICS}
         meant = "mean" if letters.name.endswith(" bar") else _STATISTICS.get(letters.name, "")
@@ -145,8 +151,11 @@ def _same_function(left: Node, right: Node) -> bool:
     if isinstance(left, Sym) and isinstance(right, Sym) and _argument(left) and _argument(right):
         return left.name.partition("_")[0] == right.name.partition("_")[0]  # a_n and a_k
     mine, theirs = _function(left), _function(right)
-    if mine is None or theirs is None or len({mine[1], theirs[1]} - {""}) > 1:
-        return False  # other things, or dy/dx and dx/dy
+    if mine is None or theirs is None:
+        return False
+    letters = {mine[1], theirs[1]}
+    if len(letters) > 1 and (len(letters - {""}) > 1 or "x" in letters):
+        return False  # dy/dx and dx/dy
     marks = {mine[0], theirs[0]}
     return len(marks) == 1 or marks in ({"y", "^-1"}, {"y", ""})
 
@@ -164,7 +173,8 @@ def _function(name: Node) -> tuple[str, str] | None:
             return primes or "y", "" if letter in _FUNCTIONS else letter
         case Call(letter, args, True) if all(isinstance(arg, Sym) and arg.name.islower() for arg in args):
             mark = letter.lstrip(ascii_letters)
-            return primes + (mark if mark[:1] in ("'", "^") else ""), ""
+            known = mark[:1] != "'" or letter[0] in _FUNCTIONS
+            return primes + (mark if mark[:1] in ("'", "^") else ""), "" if known else letter[0]
     return None
 
 

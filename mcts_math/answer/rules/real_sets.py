@@ -119,7 +119,7 @@ def _interval(node: Group) -> RealSet | None:
     if len(node.items) != 2 or not node.left:
         return None
     start, stop = map(position, node.items)
-    if start is None or stop is None or start > stop:
+    if start is None or stop is None or start > stop or (start == stop and node.left + node.right != "[]"):
         return None
     if (math.isinf(start) and node.left == "[") or (math.isinf(stop) and node.right == "]"):
         return None  # of the extended line: it holds infinity

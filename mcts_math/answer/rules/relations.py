@@ -18,7 +18,7 @@ from mcts_math.answer.values.approximate import numbers
 from mcts_math.answer.values.evaluate import UndefinedError, evaluate
 from mcts_math.answer.values.nodes import Group, Node, Num, Power, Prod, Relation, Sum, Sym, Text, negate, symbols
 from mcts_math.answer.values.points import NUM_POINTS, point
-from mcts_math.answer.values.shapes import assignments, closed, is_congruence, over_integers
+from mcts_math.answer.values.shapes import assignments, closed, is_congruence, is_family, over_integers
 from mcts_math.answer.verdict import Policy
 
 _MAX_SIDES: Final = 8
@@ -45,6 +45,8 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
     if value is not None:
         if is_congruence(other) and isinstance(relation.items[0], Sym) and isinstance(value, Num):
             return Decision(False, "a number against all with its residue")
+        if is_family(value) and isinstance(other, Group) and not other.left:
+            other = Group("", "", tuple(_value_of(item, label) for item in other.items))
         point = isinstance(relation.items[0], Group) and isinstance(value, Group) and value.left in ("(", "[")
         if point and isinstance(other, Group) and closed(other):
             other = Group("(", ")", other.items)  # no interval
@@ -55,6 +57,12 @@ def compare_relations(relation: Relation, other: Node, policy: Policy) -> Decisi
     if policy.equation_value and _holds_always(relation):
         return Decision(compare(relation.items[-1], other, policy).equal, "what a chain of equal values ends with")
     return Decision(False, "an equation against something else")
+
+
+def _value_of(item: Node, label: Node) -> Node:
+    """What an item of a list says the value of `label` is: `x = 2k pi, pi + 2k pi` are values of x."""
+    named = isinstance(item, Relation) and item.ops == ("=",) and item.items[0] == label
+    return item.items[1] if isinstance(item, Relation) and named else item
 
 
 def _is_option(relation: Relation) -> bool:
@@ -91,6 +99,8 @@ def _relations_equal(left: Relation, right: Relation, policy: Policy) -> bool:
     first, second = label_value(left), label_value(right)
     if first is not None and second is not None:
         names = left.items[0], right.items[0]
+        if is_congruence(first) != is_congruence(second) and Num in map(type, (first, second)):
+            return False  # a number against all with its residue
         told = second if isinstance(second, Text) else first
         if (named := same_label(*names, told)) is not None:
             return named and _values_equal(names, first, second, policy)
@@ -130,6 +140,8 @@ def _same_equation(left: Relation, right: Relation) -> bool:
         second, other = negate(second), op
     if op != other or op not in FLIPPED:
         return False
+    if op in ("=", "!=") and left.items == right.items[::-1]:
+        return True
     equation = op in ("=", "!=")
     if equation:
         first, second = _cleared(first), _cleared(second)
@@ -154,7 +166,7 @@ def _same_equation(left: Relation, right: Relation) -> bool:
             if not equation and not (values[0] / values[1]).real > 0:
                 return False
             if scalars_equal(Prod((first, theirs)), Prod((second, mine)), EXACTLY):
-                return True
+                return first == second or not scalars_equal(first, mine, EXACTLY)  # x = x + 1 never holds
             return op == "=" and same_curves(first, second)
     return holds_always
 

@@ -42,6 +42,13 @@ def matrix_value(node: Node) -> Matrix | None:
         return node if len(node.rows) * len(node.rows[0]) <= _MAX_CELLS else None
     if isinstance(node, Group) and (node.left, node.right) == ("(", ")") and len(node.items) > 1:
         return Matrix((node.items,))
+    if (
+        isinstance(node, Group)
+        and node.left == "["
+        and all(isinstance(row, Group) and row.left == "[" for row in node.items)
+    ):
+        rows = tuple(tree.children(row) for row in node.items)
+        return Matrix(rows) if len({*map(len, rows)}) == 1 and rows[0] else None
     if isinstance(node, Sum):
         return _sum([matrix_value(item) for item in node.items])
     if isinstance(node, Prod):
@@ -65,12 +72,15 @@ def as_tuple(node: Node) -> Group | None:
     return Group("(", ")", cells) if matrix and len(cells) == max(len(matrix.rows), len(matrix.rows[0])) > 1 else None
 
 
-def scaled(node: Prod) -> Group | None:
-    """`1/3 (1, 2, 2)` as one tuple; None where names stand before the brackets alone: `N(0, 1)`, `t(1, 2)`."""
+def scaled(node: Prod) -> Group | Matrix | None:
+    """`1/3 (1, 2, 2)` as one tuple, `1/2 * [[1, 0], [0, 1]]` as one matrix.
+
+    None where names stand before the brackets alone: `N(0, 1)`, `t(1, 2)`.
+    """
     others = [item for item in node.items if not isinstance(item, Group)]
     names = [item.name for item in others if isinstance(item, Sym)]
     plain = len(names) < len(others) == len(node.items) - 1 and not any(map(str.isupper, names))
-    return as_tuple(node) if plain else None
+    return as_tuple(node) or matrix_value(node) if plain else None
 
 
 def coefficients(node: Node, names: Sequence[str]) -> Group:
@@ -149,6 +159,8 @@ def components(node: Node) -> Node:
         return node
     if isinstance(node, (Group, tree.Relation)):
         return replace(node, items=tuple(map(components, node.items)))
+    if isinstance(node, Call) and node.name == "abs" and len(used) > 1:
+        return length(rebuild(node, components)) or node
     if len(used) == 1:
         letter = used[0][0]
         return tree.substitute(node, {used[0]: tree.IMAGINARY if letter == "i" else Sym(letter)})
