@@ -53,7 +53,7 @@ def tidy(node: Node) -> Node:
         case SetOp("minus" | "cup" | "cap" as op, items):
             node = SetOp(op, tuple(map(tidy, items)))
         case tree.Call("abs"):
-            changed = length(node)
+            changed = length(node.args[0])
         case tree.Bound("family"):
             return replace(node, body=tidy(node.body))
     if changed is None and isinstance(node, (Sum, Prod, Power)):

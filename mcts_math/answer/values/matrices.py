@@ -89,8 +89,9 @@ def coefficients(node: Node, names: Sequence[str]) -> Group:
     return Group("(", ")", tuple(tree.substitute(node, {**zeros, name: ONE}) for name in names))
 
 
-def length(node: Call) -> Node | None:
-    vector = matrix_value(node.args[0])
+def length(node: Node) -> Node | None:
+    """The length of a row or a column; None for anything else."""
+    vector = matrix_value(node)
     if vector is None or 1 not in (len(vector.rows), len(vector.rows[0])):
         return None
     return Power(Sum(tuple(Power(cell, Num(Fraction(2))) for row in vector.rows for cell in row)), tree.HALF)
@@ -160,7 +161,7 @@ def components(node: Node) -> Node:
     if isinstance(node, (Group, tree.Relation)):
         return replace(node, items=tuple(map(components, node.items)))
     if isinstance(node, Call) and node.name == "abs" and len(used) > 1:
-        return length(rebuild(node, components)) or node
+        return length(components(node.args[0])) or node
     if len(used) == 1:
         letter = used[0][0]
         return tree.substitute(node, {used[0]: tree.IMAGINARY if letter == "i" else Sym(letter)})
