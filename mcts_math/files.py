@@ -90,9 +90,14 @@ def read_json(path: str | Path, remedy: str, error: type[MctsMathError] = Record
         raise error(f"{path} is not JSON: {reason}. {remedy}") from reason
 
 
+def part_of(path: Path) -> Path:
+    """Where a file or folder is written until it is whole. The name is hidden: a user's own `NAME.part` is another."""
+    return path.with_name(f".{path.name}.part")
+
+
 @contextmanager
 def new_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
-    """A path beside, `NAME.part`, to be written, whose file takes the place of `path` at once; folders are made. With
+    """A path beside (`part_of`), to be written, whose file takes the place of `path` at once; folders are made. With
     `keep` an old file of other content becomes a backup. A part that a killed process left is written over.
 
     Raises OSError where it can't be written, is no ordinary file, such as a folder or a device, or where another
@@ -101,7 +106,7 @@ def new_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         raise OSError("it is no ordinary file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
+    part = part_of(path)
     with part.open("ab") as held:
         if not try_lock(held.fileno()) or not is_in_place(held.fileno(), part):
             raise OSError("another process is writing it")
@@ -132,7 +137,7 @@ def write_text(path: Path, text: str) -> None:
 def new_folder(folder: Path) -> Iterator[Path]:
     """An empty folder beside, to be filled, which takes the place of `folder` at once; an old one becomes a backup.
     Raises OSError where it can't be written; after any error `folder` is what it was before."""
-    scratch = folder.with_name(f".{folder.name}.part")
+    scratch = part_of(folder)
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         scratch.mkdir(parents=True)

@@ -27,6 +27,9 @@ from mcts_math.train.config import Kind, TuningConfig
 SHELLS = ("greedy", "revision", "beam_search", "best_of_n", "self_refine", "self_consistency", "fttt")
 
 
+needs_plots = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="the extra `plots`")
+
+
 @pytest.fixture(scope="module")
 def compare(repo: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("compare_script", repo / "scripts/compare.py")
@@ -70,6 +73,7 @@ def solved(compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return commands
 
 
+@needs_plots
 def test_methods_of_both_systems_at_equal_budgets(
     compare: ModuleType, solved: list[list[str]], tmp_path: Path, repo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +180,7 @@ def test_a_single_run_counts_from_the_tokens_that_it_took(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+@needs_plots
 @pytest.mark.parametrize("oracle", [True, False])
 def test_a_plot_of_methods_of_one_kind_has_no_empty_row(tmp_path: Path, oracle: bool) -> None:
     points = {1.0: (0.1, 0.0, 0.2), 2.0: (0.2, 0.1, 0.3)}
@@ -187,6 +192,7 @@ def test_a_plot_of_methods_of_one_kind_has_no_empty_row(tmp_path: Path, oracle: 
     assert 2 * heights[0] == pytest.approx(heights[1], rel=0.05)
 
 
+@needs_plots
 def test_both_rows_of_a_plot_have_one_scale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One attempt, and 50 %, stand in both rows at the same place."""
     limits = []
@@ -199,6 +205,7 @@ def test_both_rows_of_a_plot_have_one_scale(monkeypatch: pytest.MonkeyPatch, tmp
     assert limits == [limits[0]] * 2
 
 
+@needs_plots
 def test_a_single_point_of_a_plot_shows_its_interval(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     drawn = []
     monkeypatch.setattr(plots, "save", lambda _, figure, path: drawn.extend(figure.axes[0].collections))

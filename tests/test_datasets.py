@@ -23,7 +23,7 @@ from stand_ins import line_of, run_scripted
 
 from mcts_math import to_dataset
 from mcts_math.errors import RecordError, TaskError
-from mcts_math.files import dump_line
+from mcts_math.files import dump_line, part_of
 from mcts_math.judge import Judge, Judgement, Problem
 from mcts_math.run.record import read_results, record_to_task
 from mcts_math.tasks import digest_of, load_tasks, parse_source
@@ -366,7 +366,7 @@ def test_cases_on_a_full_disk_keep_what_was_there(tmp_path: Path) -> None:
     tasks = load_tasks(write(tmp_path / "test.jsonl", GSM8K))
     path = tmp_path / "cases.json"
     path.write_text("[0]\n")
-    (tmp_path / "cases.json.part").symlink_to("/dev/full")
+    part_of(path).symlink_to("/dev/full")
     with pytest.raises(TaskError, match="can't be written"):
         write_cases(path, tasks, [])
     assert path.read_text() == "[0]\n"

@@ -20,7 +20,7 @@ from stand_ins import EchoInterpreter, EqualChecker, code, final, run_scripted
 
 from mcts_math.config import make_config
 from mcts_math.errors import MctsMathError, RecordError, TaskError
-from mcts_math.files import dump_line, new_file, read_records, replace_file, require_writable
+from mcts_math.files import dump_line, new_file, part_of, read_records, replace_file, require_writable
 from mcts_math.requests import Evaluate, Evaluation
 from mcts_math.run.cli import summarise
 from mcts_math.run.description import compare_descriptions, describe_run
@@ -529,11 +529,18 @@ def test_a_merge_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 def test_what_a_killed_program_left_is_written_over(tmp_path: Path, name: str) -> None:
     with results(tmp_path / "a.jsonl") as out:
         out.append(entry("1"))
-    (tmp_path / f"{name}.part").write_text("half of more than will be written " * 99)
+    part_of(tmp_path / name).write_text("half of more than will be written " * 99)
     assert merge_files([tmp_path / "a.jsonl"], tmp_path / "c.jsonl") == 1
     assert {path.name for path in tmp_path.iterdir()} == {f"{n}.{end}" for n in "ac" for end in ("jsonl", "meta.json")}
     assert ids(tmp_path / "c.jsonl") == ["1"]
     assert json.loads((tmp_path / "c.meta.json").read_text())["merged"]
+
+
+def test_a_file_of_the_user_is_no_part_of_ours(tmp_path: Path) -> None:
+    mine = tmp_path / "page.html.part"
+    mine.write_text("mine")
+    replace_file(tmp_path / "page.html", "ours")
+    assert mine.read_text() == "mine"
 
 
 def test_two_processes_never_write_one_file(tmp_path: Path) -> None:

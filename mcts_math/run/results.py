@@ -18,7 +18,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcts_math.errors import RecordError
-from mcts_math.files import dump_line, is_in_place, is_same_file, new_file, parse_line, put_aside, try_lock, writing
+from mcts_math.files import (
+    dump_line,
+    is_in_place,
+    is_same_file,
+    new_file,
+    parse_line,
+    part_of,
+    put_aside,
+    try_lock,
+    writing,
+)
 from mcts_math.run.description import compare_descriptions, read_description
 from mcts_math.run.record import id_of, is_open, record_to_task
 from mcts_math.tasks import JsonObject, Task
@@ -173,7 +183,7 @@ class ResultsFile:
 
     def _swap(self, blocks: Iterable[bytes], *, keep: bool) -> None:
         """Puts a file of this content in the place of this one, at once; `keep` makes the old one a backup."""
-        new_path = self._target.with_name(f"{self.path.name}.part")
+        new_path = part_of(self._target)
         new = os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         try:
             self._lock(new)

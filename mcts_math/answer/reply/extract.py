@@ -49,7 +49,7 @@ _FIELD: Final = re.compile(
 )  # of JSON
 _NO_TEXT: Final = habits(  # programs, the end of the text, GSM8K's calculator (13*2 = <<13*2=26>>26), empty boxes
     (
-        ("", r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)|\[asy\].*?\[/asy\]", ""),
+        ("", r"```(?:python|py|c|cpp|java)\b.*?(?:```|\Z)|\[asy\](?:(?!\[asy\]).)*?\[/asy\]", ""),
         ("<", r"(?i)(?:\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext)\|>|</s>|<(?:eos|end_of_turn)>)){1,4}\s{0,9}\Z", ""),
         ("<<", r"<<[^<>=\n]{1,120}=[^<>\n]{1,60}>>", ""),
         ("boxed", r"\$?\\boxed ?\{\s{0,9}\}\$?", ""),
