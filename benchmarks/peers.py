@@ -245,8 +245,8 @@ class Beam:
         return Beam(text if ended else text + DELIMITER, ended)
 
 
-def loop(tasks: Sequence[Task], server: Server) -> None:
-    """Independent attempts by the plain client."""
+def loop(tasks: Sequence[Task], server: Server, logprobs: bool) -> None:
+    """Independent attempts by the plain client. `logprobs`: with log-probabilities, which our trees hold."""
 
     async def attempts() -> None:
         async with AsyncOpenAI(base_url=server.url, api_key="none", timeout=3600) as client:
@@ -258,6 +258,7 @@ def loop(tasks: Sequence[Task], server: Server) -> None:
                     messages=[message],
                     temperature=TEMPERATURE,
                     max_completion_tokens=REPLY,
+                    logprobs=logprobs,
                 )
 
             await asyncio.gather(*(attempt(task) for task in tasks for _ in range(SAMPLES)))
@@ -282,7 +283,8 @@ def rows(tasks: Sequence[Task], server: Server, tokens: int) -> dict[str, dict[s
         },
         "best of 4": {
             "ours": (lambda: ours("selection", tasks, server, tokens, 32), every),
-            "AsyncOpenAI": (lambda: loop(tasks, server), every),
+            "AsyncOpenAI": (lambda: loop(tasks, server, False), every),
+            "AsyncOpenAI, log-probabilities": (lambda: loop(tasks, server, True), every),
         },
     }  # fmt: skip
 
