@@ -177,9 +177,10 @@ def cut_gradients(folder: Path, values: list[Tensor], tokens: Sequence[int], cut
     with torch.no_grad():
         for name, delta in zip(names, deltas, strict=True):
             model.get_submodule(name).weight += delta
-        cache = model(torch.tensor([tokens[:cut]]), use_cache=True).past_key_values
+        read = model(torch.tensor([tokens[:cut]]), use_cache=True)
     chosen = [model.get_submodule(name).weight.requires_grad_(True) for name in names]
-    logits = model(torch.tensor([tokens[cut:]]), past_key_values=cache, use_cache=True).logits[0]
+    cache = "cache" if "cache" in read else "past_key_values"  # its name before transformers 5.24
+    logits = model(torch.tensor([tokens[cut:]]), use_cache=True, **{cache: read[cache]}).logits[0]
     slopes = torch.autograd.grad(cross_entropy(logits[:-1], torch.tensor(tokens[cut + 1 :])), chosen)
     pairs = zip(slopes, values[::2], values[1::2], strict=True)
     return [part for slope, a, b in pairs for part in (4.0 * b.T @ slope, 4.0 * slope @ a.T)]

@@ -298,6 +298,7 @@ BASELINES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")  # peft 0.21 gives a prefix so
 @pytest.mark.parametrize("family", ["llama", "gpt_neox"])
 @pytest.mark.parametrize("kind", BASELINES)
 @pytest.mark.filterwarnings("ignore:.*tie_word_embeddings.*")
@@ -351,6 +352,7 @@ def test_a_tied_weight_can_not_be_tuned_alone(
         tune(settings(kind=kind, options=options, model_dir=str(base)), report=quiet)
 
 
+@pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")  # peft 0.21 gives a prefix so
 @pytest.mark.parametrize("kind", ["prefix", "bottleneck", "reft"])
 def test_what_is_served_is_what_was_trained(kind: str, settings: Settings, tmp_path: Path) -> None:
     """Log-probabilities of the engine, in a batch and with a cache, against the trained module in one plain pass."""
