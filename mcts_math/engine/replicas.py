@@ -54,6 +54,7 @@ class _Slot:
     in_flight: int = 0
     restarts: int = 0
     is_up: bool = True
+    starting: asyncio.Task[None] | None = None  # waits for an actor that was started in place of a lost one
 
 
 @dataclass(eq=False, slots=True)
@@ -74,7 +75,6 @@ class ReplicatedEngine:
         self._slots = [_Slot(self._new_actor()) for _ in range(options.num_replicas)]
         self._homes: OrderedDict[str, _Slot] = OrderedDict()  # question -> its replica, least recently asked first
         self._sessions: dict[str, _Session] = {}  # by session
-        self._restarting: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @classmethod
@@ -123,7 +123,7 @@ class ReplicatedEngine:
         if self._closed:
             return
         self._closed = True
-        await cancel(self._restarting)
+        await cancel(self._starting())
         closing = [asyncio.ensure_future(p.actor.call.remote("close")) for p in self._slots if p.is_up]
         if closing:
             await asyncio.wait(closing, timeout=_CLOSING_S)
@@ -174,6 +174,7 @@ class ReplicatedEngine:
 
     async def _choose(self, question: str) -> _Slot:
         """The question's replica; another one where it has none that is up."""
+        self._go_on_starting()
         slot = self._homes.get(question)
         if slot is None or not slot.is_up:
             slot = min(await self._up(), key=lambda slot: slot.in_flight)
@@ -188,7 +189,7 @@ class ReplicatedEngine:
         """Replicas that are up, one at least: those that are being started are waited for. Raises EngineError where
         none is left, or the engine is closed meanwhile."""
         while not (up := [slot for slot in self._slots if slot.is_up]):
-            starting = [task for task in self._restarting if not task.done()]
+            starting = self._starting()
             if self._closed:
                 raise EngineError("the engine is closed")
             if not starting:
@@ -204,19 +205,21 @@ class ReplicatedEngine:
         slot.is_up = False
         if slot.restarts < _RESTARTS:
             slot.restarts += 1
-            task = asyncio.ensure_future(self._restart(slot))
-            self._restarting.add(task)
-            task.add_done_callback(self._restarting.discard)
+            slot.actor = self._new_actor()
+            slot.starting = asyncio.ensure_future(_wait_until_up(slot))
 
-    async def _restart(self, slot: _Slot) -> None:
-        from ray.exceptions import RayError
+    def _starting(self) -> list[asyncio.Task[None]]:
+        """The waits for new actors that this event loop has."""
+        loop = asyncio.get_running_loop()
+        tasks = [slot.starting for slot in self._slots if slot.starting is not None]
+        return [task for task in tasks if task.get_loop() is loop and not task.done()]
 
-        slot.actor = self._new_actor()
-        try:
-            await slot.actor.pid.remote()
-        except RayError:  # the others go on; once none is left, that is said
-            return
-        slot.is_up = True
+    def _go_on_starting(self) -> None:
+        """Waits anew for actors whose wait ended with a run: each run has an event loop of its own."""
+        for slot in self._slots:
+            task = slot.starting
+            if task is not None and not slot.is_up and (task.cancelled() or task.get_loop().is_closed()):
+                slot.starting = asyncio.ensure_future(_wait_until_up(slot))
 
     def _new_actor(self) -> Any:
         import ray
@@ -228,6 +231,15 @@ class ReplicatedEngine:
 
         for slot in self._slots:
             ray.kill(slot.actor)
+
+
+async def _wait_until_up(slot: _Slot) -> None:
+    """Takes a new actor into use as soon as it answers. Where it never will, the others go on without it."""
+    from ray.exceptions import RayError
+
+    with suppress(RayError):  # once none is left, that is said
+        await slot.actor.pid.remote()
+        slot.is_up = True
 
 
 def _session(request: _Request) -> str:

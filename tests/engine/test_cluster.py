@@ -21,6 +21,8 @@ from stand_ins import EchoInterpreter, EqualChecker
 from mcts_math.config import Config, load_config
 from mcts_math.engine.load import load_policy
 from mcts_math.files import read_records
+from mcts_math.messages import Sampling
+from mcts_math.requests import Generate
 from mcts_math.run.run import solve_file
 from mcts_math.services import engine_options
 from mcts_math.tasks import load_tasks
@@ -106,6 +108,15 @@ def nodes_of(engine: Any, cluster: Any) -> dict[Any, int]:
     }
 
 
+async def both_are_up(engine: Any, seconds: float = 240) -> None:
+    """Asks until both replicas are up. One whose run ended while it started is waited for by the next who asks."""
+    until = time.monotonic() + seconds
+    while len(await pids_of(engine)) < 2:
+        assert time.monotonic() < until
+        await engine.generate(Generate("1 + 1 = ", 1, Sampling(), 0))
+        await asyncio.sleep(0.2)
+
+
 def test_each_result_is_appended_once_whatever_happens_to_the_nodes(repo: Path, tmp_path: Path, cluster: Any) -> None:
     qaf, output, alone = tmp_path / "questions.jsonl", tmp_path / "out.jsonl", tmp_path / "alone.jsonl"
     lines = (repo / "data/mini/test.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
@@ -130,7 +141,7 @@ def test_each_result_is_appended_once_whatever_happens_to_the_nodes(repo: Path, 
         third = cluster.add_node(**NODE)
         worker.join(400)
     assert not worker.is_alive()
-    wait_for(lambda: len(asyncio.run(pids_of(engine))) == 2)
+    asyncio.run(both_are_up(engine))
     assert nodes_of(engine, cluster).keys() == {cluster.second, third}
     asyncio.run(engine.close())
 

@@ -17,6 +17,7 @@ import torch
 def gpu(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[str]], int]:
     """The program, in this process: to import torch and transformers again takes longer than all of it."""
     monkeypatch.syspath_prepend(str(repo / "benchmarks"))
+    monkeypatch.delitem(sys.modules, "training", raising=False)  # of the tests of training: it has that name, too
     import gpu
 
     main: Callable[[Sequence[str]], int] = gpu.main

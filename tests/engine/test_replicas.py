@@ -190,7 +190,7 @@ def test_a_replica_that_hangs_is_killed_in_the_end(monkeypatch: pytest.MonkeyPat
     async def scene() -> None:
         futures.append(asyncio.get_running_loop().create_future())
         engine = object.__new__(replicas.ReplicatedEngine)
-        engine._closed, engine._restarting, engine._slots = False, set(), [replicas._Slot(Hanging())]
+        engine._closed, engine._slots = False, [replicas._Slot(Hanging())]
         await engine.close()
 
     futures: list[asyncio.Future[None]] = []
@@ -200,23 +200,64 @@ def test_a_replica_that_hangs_is_killed_in_the_end(monkeypatch: pytest.MonkeyPat
     assert futures[0].cancelled()
 
 
+class Starting:
+    """An actor that is up a little after it is asked, or never."""
+
+    def __init__(self, comes_up: bool, seconds: float = 0.01) -> None:
+        self.pid, self._comes_up, self._seconds = self, comes_up, seconds
+
+    async def remote(self) -> int:
+        from ray.exceptions import ActorDiedError
+
+        await asyncio.sleep(self._seconds)
+        if not self._comes_up:
+            raise ActorDiedError
+        return 1
+
+
+def with_one_lost(monkeypatch: pytest.MonkeyPatch, new: Starting) -> Any:
+    """An engine of one replica, in whose place `new` will be started."""
+    engine = object.__new__(replicas.ReplicatedEngine)
+    engine._closed, engine._slots, engine._homes = False, [replicas._Slot("lost")], OrderedDict()
+    monkeypatch.setattr(engine, "_new_actor", lambda: new)
+    return engine
+
+
 @pytest.mark.parametrize("comes_up", [True, False])
-def test_while_all_replicas_are_started_anew_a_request_waits(comes_up: bool) -> None:
+def test_while_all_replicas_are_started_anew_a_request_waits(monkeypatch: pytest.MonkeyPatch, comes_up: bool) -> None:
+    engine = with_one_lost(monkeypatch, Starting(comes_up))
+
     async def scene() -> None:
-        engine = object.__new__(replicas.ReplicatedEngine)
-        slot = replicas._Slot(None, is_up=False)
-        engine._closed, engine._slots, engine._homes, engine._restarting = False, [slot], OrderedDict(), set()
-
-        async def restart() -> None:
-            await asyncio.sleep(0.01)
-            slot.is_up = comes_up
-
-        task = asyncio.ensure_future(restart())
-        engine._restarting.add(task)
+        engine._lose(engine._slots[0], "lost")
         if comes_up:
-            assert await engine._choose("q") is slot
+            assert await engine._choose("q") is engine._slots[0]
         else:
             with pytest.raises(EngineError, match="all 1 replicas died"):
                 await engine._choose("q")
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False], ids=["cancelled", "loop closed"])
+def test_a_replica_that_starts_when_a_run_ends_is_there_for_the_next(
+    monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+) -> None:
+    """A run has an event loop of its own: what waits there for an actor ends with it."""
+    engine = with_one_lost(monkeypatch, Starting(comes_up=True))
+
+    async def first_run() -> None:
+        engine._lose(engine._slots[0], "lost")
+        await asyncio.sleep(0)
+
+    async def second_run() -> None:
+        assert await asyncio.wait_for(engine._choose("q"), 10) is engine._slots[0]
+
+    if is_cancelled:
+        asyncio.run(first_run())
+    else:  # a loop that nobody tidied up
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(first_run())
+        engine._slots[0].starting._log_destroy_pending = False
+        loop.close()
+    assert not engine._slots[0].is_up
+    asyncio.run(second_run())

@@ -53,7 +53,7 @@ def test_a_head_among_the_weights_is_served_until_the_engine_dies(tmp_path: Path
                 await engine.generate(refused)
         # What our own checks let through and vLLM refuses costs its question alone.
         with pytest.raises(RefusedError, match=r"vLLM refuses the request.*vocabulary"):
-            await engine._thread.run(lambda: engine._write((10**6,), "", Sampling(), 0, False))
+            await engine._run(lambda: engine._write((10**6,), "", Sampling(), 0, False))
         assert (await engine.generate(Generate("x", 1, Sampling(), 0))).samples
         long = Sampling(1.0, max_tokens=100)
         tasks = [asyncio.ensure_future(engine.generate(Generate("x", 2, long, seed))) for seed in range(200)]

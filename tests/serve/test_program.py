@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import signal
 import socket
@@ -69,9 +68,8 @@ def test_two_configs_share_the_engine_and_it_is_loaded_anew_when_lost(
         (backend,) = set(service.gateway._backends.values())
         asked: Any = {"messages": user("What is 12 + 30?"), "seed": 1}
         before = [client.chat.completions.create(model=model.name, **asked).choices for model in models]
-        services = backend._services
-        assert services is not None
-        asyncio.run(services.policy.close())  # behind its back: whatever it is asked from now on, it is dead
+        engine: Any = backend._scheduler._services.policy
+        engine._thread._inbox.put(lambda: 1 / 0)  # as a fault in its thread would: it is lost
         with pytest.raises(openai.InternalServerError, match="loaded anew"):
             client.chat.completions.create(model="greedy", **asked)
         wait_until(lambda: backend.is_ready)
